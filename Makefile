@@ -1,0 +1,102 @@
+# mlcm: make | make test | make bench-bandai | make reproduce-bandai | make install
+CC      ?= gcc
+BUILD   ?= build
+PREFIX  ?= /usr/local
+ARCH    ?= native
+COMMIT  := $(shell git describe --always --dirty --exclude='*' 2>/dev/null || echo unknown)
+
+PKGS    := openblas hdf5 gsl libcjson libcrypto liblzma
+CFLAGS  ?= -O3 -g
+override CFLAGS += -std=c11 -D_GNU_SOURCE -march=$(ARCH) -fopenmp -fno-math-errno -fno-trapping-math \
+           -Wall -Wextra -Wshadow -Wconversion -MMD -MP $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+LDLIBS  := $(filter-out -lgslcblas,$(shell pkg-config --libs $(PKGS) 2>/dev/null)) -lm
+
+LIB_SRC   := $(wildcard engine/*.c datasets/*.c metrics/*.c baselines/*.c)
+BENCH_SRC := $(wildcard bench/*.c)
+TEST_SRC  := $(wildcard tests/test_*.c)
+LIB_OBJ   := $(LIB_SRC:%.c=$(BUILD)/%.o)
+BENCH_OBJ := $(BENCH_SRC:%.c=$(BUILD)/%.o)
+TESTS     := $(TEST_SRC:tests/%.c=$(BUILD)/%)
+
+MAKEFLAGS += --no-print-directory
+
+# A make within make: as many jobs as there are cores, unless the caller said.
+PARALLEL = $(MAKE) $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
+
+all: $(BUILD)/mlcm
+
+$(BUILD)/libmlcm.a: $(LIB_OBJ)
+	@rm -f $@
+	ar rcs $@ $^
+
+$(BUILD)/mlcm: $(BENCH_OBJ) $(BUILD)/libmlcm.a
+	$(CC) $(CFLAGS) -o $@ $(BENCH_OBJ) $(BUILD)/libmlcm.a $(LDLIBS)
+
+# Unit tests link the library and, for the report formats, bench without main.
+$(BUILD)/test_%: $(BUILD)/tests/test_%.o $(filter-out $(BUILD)/bench/main.o,$(BENCH_OBJ)) $(BUILD)/libmlcm.a
+	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
+
+$(BUILD)/test_ops: $(BUILD)/tests/op_cases.o $(BUILD)/tests/op_reference.o
+
+$(BUILD)/%.o: %.c | packages
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -c -o $@ $<
+
+# Compiled anew when the commit is another one.
+# The CPU kernels alone may contract a*b+c and use the widest vectors; metrics never do.
+$(BUILD)/engine/cpu_%.o: override CFLAGS += -ffp-contract=fast -mprefer-vector-width=512
+
+$(BUILD)/bench/version.o: override CFLAGS += -DMLCM_COMMIT='"$(COMMIT)"'
+# The CPU kernels alone may contract a*b+c and use the widest vectors; metrics never do.
+$(BUILD)/engine/cpu_%.o: override CFLAGS += -ffp-contract=fast -mprefer-vector-width=512
+
+$(BUILD)/bench/version.o: $(BUILD)/commit
+$(BUILD)/commit: always
+	@mkdir -p $(@D); echo '$(COMMIT)' | cmp -s - $@ || echo '$(COMMIT)' > $@
+
+packages:
+	@pkg-config --exists $(PKGS) || { \
+	  echo "mlcm: libraries lack ($(PKGS)); run scripts/install.sh" >&2; exit 4; }
+
+tests: $(BUILD)/mlcm $(TESTS)
+
+# In a make of its own: the flags above come from packages that may lack now.
+test:
+	@scripts/install.sh
+	@$(PARALLEL) tests
+	@scripts/run_tests.sh $(BUILD)
+
+asan:
+	@scripts/install.sh
+	@$(PARALLEL) tests BUILD=build/asan \
+	  CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined"
+	@scripts/run_tests.sh build/asan
+
+bench-bandai reproduce-bandai:
+	@scripts/install.sh
+	@$(PARALLEL) all
+	@MODE=$(@:%-bandai=%) BUILD=$(BUILD) scripts/bench_bandai.sh
+
+install: all
+	install -D -m 755 $(BUILD)/mlcm $(DESTDIR)$(PREFIX)/bin/mlcm
+	install -D -m 644 $(BUILD)/libmlcm.a $(DESTDIR)$(PREFIX)/lib/libmlcm.a
+	install -D -m 644 engine/mlcm.h $(DESTDIR)$(PREFIX)/include/mlcm.h
+	install -d $(DESTDIR)$(PREFIX)/share/mlcm/plots
+	install -m 644 scripts/plots/*.gp $(DESTDIR)$(PREFIX)/share/mlcm/plots
+
+clean:
+	rm -rf $(BUILD)
+
+help:
+	@echo "make                   the program $(BUILD)/mlcm and $(BUILD)/libmlcm.a"
+	@echo "make bench-bandai      the main job: measure the committed models on real motions"
+	@echo "make reproduce-bandai  train these models first, from the raw recordings"
+	@echo "make test              install what lacks, build, run every test"
+	@echo "make asan              the same under the address and undefined-behaviour sanitizers"
+	@echo "make install           into PREFIX=$(PREFIX) (DESTDIR is honoured)"
+	@echo "make clean             remove $(BUILD)/"
+	@echo "variables: CC, CFLAGS (-O3 -g), ARCH (native; x86-64-v3 to build for other machines), BUILD"
+
+.PHONY: all always packages tests test asan bench-bandai reproduce-bandai install clean help
+.SECONDARY:
+-include $(LIB_OBJ:.o=.d) $(BENCH_OBJ:.o=.d) $(TEST_SRC:%.c=$(BUILD)/%.d)

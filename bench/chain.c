@@ -1,0 +1,224 @@
+#include "chain.h"
+#include "../engine/checkpoint.h"
+#include "../engine/file.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+const char *stage_name(enum stage_kind stage)
+{
+    static const char *const names[STAGE_COUNT] = {"evaluator", "vae", "mld", "lcm"};
+    return names[stage];
+}
+
+/* --- fingerprints: every number that defines a stage, in a fixed order ------------- */
+
+struct description {
+    char text[4096];
+    size_t used;
+};
+
+static void __attribute__((format(printf, 2, 3))) describe(struct description *d, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    int n = vsnprintf(d->text + d->used, sizeof d->text - d->used, fmt, args);
+    va_end(args);
+    if (n > 0 && d->used + (size_t)n < sizeof d->text) d->used += (size_t)n;
+}
+
+static void describe_transformer(struct description *d, const struct transformer_size *t)
+{
+    describe(d, "transformer %d %d %d %d;", t->width, t->feed_forward, t->layers, t->heads);
+}
+
+static void describe_plan(struct description *d, const struct training_plan *p)
+{
+    const struct trainer_config *c = &p->trainer;
+    describe(d, "plan %lld %d %d warmup %lld acc %d rate %.9g decay %.9g clip %.9g drop %.9g seed %llu;",
+             (long long)p->steps, p->batch, p->piece, (long long)c->warmup, c->accumulators, (double)c->rate,
+             (double)c->weight_decay, (double)c->clip, (double)c->dropout, (unsigned long long)c->seed);
+}
+
+/* What the VAE sees of the set: the training motions, their windows' rule, the statistics. */
+static void motion_hash(const struct chain *c, char hex[65])
+{
+    struct sha256 *h = sha256_new();
+    const struct set *s = &c->set;
+    int rule[4] = {s->nfeats, s->min_length, s->max_length, s->unit};
+    sha256_add(h, rule, sizeof rule);
+    sha256_add(h, s->mean, (size_t)s->nfeats * sizeof *s->mean);
+    sha256_add(h, s->std, (size_t)s->nfeats * sizeof *s->std);
+    for (int i = 0; i < c->train.count; i++) {
+        const struct item *it = &c->train.list[i];
+        int shape[3] = {it->start, it->length, it->ncaptions};
+        sha256_add(h, shape, sizeof shape);
+        sha256_add(h, s->clips[it->clip].features + (size_t)it->start * (size_t)s->nfeats,
+                   (size_t)it->length * (size_t)s->nfeats * sizeof(float));
+    }
+    sha256_text(h, hex);
+}
+
+static void fingerprints(struct chain *c)
+{
+    char motions[65];
+    motion_hash(c, motions);
+    const struct experiment *x = c->x;
+    for (int s = STAGE_VAE; s < STAGE_COUNT; s++) {
+        struct description d = {.used = 0};
+        describe(&d, "mlcm stage %s 1;data %s;", stage_name((enum stage_kind)s), s == STAGE_VAE ? motions : c->set.sha256);
+        if (s == STAGE_VAE) {
+            const struct vae_objective *o = &x->objective;
+            describe(&d, "vae %d %d %d %d %d;", x->vae.nfeats, x->vae.latent_tokens, x->vae.latent_width, x->vae.projections,
+                     x->vae.positions);
+            describe_transformer(&d, &x->vae.transformer);
+            describe(&d, "loss %d %d %d %.9g %.9g %.9g %.9g %d;", o->features, o->joints, o->local, (double)o->features_weight,
+                     (double)o->joints_weight, (double)o->local_weight, (double)o->kl_weight, o->masked);
+            describe_plan(&d, &x->vae_plan);
+        } else if (s == STAGE_MLD) {
+            describe(&d, "after %s;text %d;", c->fingerprint[STAGE_VAE], x->text.text_width);
+            describe_transformer(&d, &x->text.transformer);
+            describe(&d, "denoiser %d %d %d;", x->denoiser.time_width, x->denoiser.text_act, x->denoiser.positions);
+            describe_transformer(&d, &x->denoiser.transformer);
+            describe(&d, "empty %.9g crops %d;", x->empty_probability, x->latent_crops);
+            describe_plan(&d, &x->mld_plan);
+        } else {
+            describe(&d, "after %s;lcm %d %d %d %.9g w %.9g %.9g ema %.9g drop %d;", c->fingerprint[STAGE_MLD],
+                     x->denoiser.guidance_width, x->lcm_points, x->lcm_loss, x->lcm_huber_c, x->lcm_w_low, x->lcm_w_high,
+                     x->lcm_ema, x->lcm_teacher_dropout);
+            describe_plan(&d, &x->lcm_plan);
+        }
+        sha256_bytes(d.text, d.used, c->fingerprint[s]);
+    }
+}
+
+/* --- opening -------------------------------------------------------------------------- */
+
+int chain_open(struct chain *c, struct experiment *x, const char *cache, int threads, struct error *e)
+{
+    memset(c, 0, sizeof *c);
+    c->x = x;
+    snprintf(c->cache, sizeof c->cache, "%s", cache);
+    int rc = file_make_folder(cache, e);
+    if (!rc) rc = set_read(x->set, &c->set, e);
+    if (!rc && c->set.nfeats != x->vae.nfeats) x->vae.nfeats = c->set.nfeats;
+    if (!rc) rc = items_build(&c->set, "train", &c->train, e);
+    if (!rc) rc = device_open_cpu(&c->device, threads, e);
+    if (!rc) rc = lanes_create(&c->lanes, &c->device, e);
+    if (rc) {
+        chain_close(c);
+        return rc;
+    }
+    fingerprints(c);
+    return chain_evaluator_fingerprint(c, e);
+}
+
+void chain_close(struct chain *c)
+{
+    lanes_free(&c->lanes);
+    if (c->device.state) device_close(&c->device);
+    items_free(&c->train);
+    set_free(&c->set);
+    memset(c, 0, sizeof *c);
+}
+
+/* --- finding and training --------------------------------------------------------------- */
+
+static int fits(const char *path, const char *fingerprint)
+{
+    char text[80];
+    struct error ignored;
+    return file_exists(path) && !checkpoint_fingerprint(path, text, sizeof text, &ignored) && !strcmp(text, fingerprint);
+}
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+int chain_need(struct chain *c, enum stage_kind stage, struct error *e)
+{
+    char path[1100];
+    if (c->model[stage][0]) return 0;
+    if (c->x->weights[0] && !c->fresh) {
+        snprintf(path, sizeof path, "%.1000s/%s.h5", c->x->weights, stage_name(stage));
+        if (fits(path, c->fingerprint[stage])) {
+            snprintf(c->model[stage], sizeof c->model[stage], "%s", path);
+            return 0;
+        }
+        if (file_exists(path) && !c->quiet)
+            fprintf(stderr, "mlcm: %s was trained for another experiment or data set; looking in the cache\n", path);
+    }
+    snprintf(path, sizeof path, "%.1000s/%s-%.16s.h5", c->cache, stage_name(stage), c->fingerprint[stage]);
+    if (!fits(path, c->fingerprint[stage])) {
+        int rc = 0;
+        if (stage == STAGE_MLD) rc = chain_need(c, STAGE_VAE, e);
+        if (stage == STAGE_LCM) rc = chain_need(c, STAGE_MLD, e);
+        if (stage == STAGE_LCM && !rc) rc = chain_need(c, STAGE_VAE, e);
+        if (rc) return rc;
+        double start = now();
+        switch (stage) {
+        case STAGE_EVALUATOR: rc = train_evaluator_stage(c, path, e); break;
+        case STAGE_VAE: rc = train_vae(c, path, e); break;
+        case STAGE_MLD: rc = train_mld(c, path, e); break;
+        case STAGE_LCM: rc = train_lcm(c, path, e); break;
+        case STAGE_COUNT: break;
+        }
+        if (rc) return rc;
+        c->seconds[stage] = now() - start;
+        char state[1200];
+        snprintf(state, sizeof state, "%s.state", path);
+        remove(state);
+    }
+    snprintf(c->model[stage], sizeof c->model[stage], "%s", path);
+    return 0;
+}
+
+/* --- loading ------------------------------------------------------------------------------ */
+
+/* Reads a model file and loads the tensors below `prefix` into params. */
+static int load(const char *path, const char *prefix, struct params *p, struct error *e)
+{
+    struct weights w;
+    int rc = weights_read(path, &w, e);
+    if (rc) return rc;
+    rc = params_load(p, &w, prefix, e);
+    weights_free(&w);
+    return rc;
+}
+
+int load_vae(struct chain *c, struct vae *v, struct error *e)
+{
+    int rc = vae_create(v, &c->device, &c->x->vae, e);
+    if (!rc) rc = load(c->model[STAGE_VAE], "vae.", &v->params, e);
+    if (rc) vae_free(v);
+    return rc;
+}
+
+int load_text_encoder(struct chain *c, const char *path, struct text_encoder *x, struct error *e)
+{
+    struct vocabulary words;
+    struct text_encoder_size size = c->x->text;
+    int rc = checkpoint_vocabulary(path, &words, e);
+    if (rc) return rc;
+    size.words = words.count + 2;
+    rc = text_encoder_create(x, &c->device, &size, &words, e);
+    vocabulary_free(&words);
+    if (!rc) rc = load(path, "text.", &x->params, e);
+    if (rc) text_encoder_free(x);
+    return rc;
+}
+
+int load_denoiser(struct chain *c, const char *path, int guidance, struct denoiser *d, struct error *e)
+{
+    struct denoiser_size size = c->x->denoiser;
+    if (!guidance) size.guidance_width = 0;
+    int rc = denoiser_create(d, &c->device, &size, e);
+    if (!rc) rc = load(path, "denoiser.", &d->params, e);
+    if (rc) denoiser_free(d);
+    return rc;
+}

@@ -1,0 +1,50 @@
+/* The chain of stages: evaluator, VAE, MLD (with its text encoder), MotionLCM.
+ *
+ * Each stage's result is a model file named by the fingerprint of everything that
+ * defines it. A stage whose file exists (among the experiment's committed weights or
+ * in the cache) is not trained again. */
+#ifndef MLCM_CHAIN_H
+#define MLCM_CHAIN_H
+
+#include "../datasets/set.h"
+#include "../engine/lanes.h"
+#include "experiment.h"
+
+enum stage_kind { STAGE_EVALUATOR, STAGE_VAE, STAGE_MLD, STAGE_LCM, STAGE_COUNT };
+
+struct chain {
+    struct experiment *x;
+    struct device device;
+    struct lanes lanes;
+    struct set set;
+    struct items train;
+    char cache[1024];                   /* folder for models, states, logs */
+    char fingerprint[STAGE_COUNT][65];
+    char model[STAGE_COUNT][1100];      /* path once found or trained, else "" */
+    double seconds[STAGE_COUNT];        /* of training in this run */
+    int quiet, fresh;                   /* fresh: ignore committed weights */
+    int64_t stop_at;                    /* see struct stage */
+};
+
+/* Reads the set, opens the device. `x` stays the caller's. */
+int chain_open(struct chain *c, struct experiment *x, const char *cache, int threads, struct error *e);
+void chain_close(struct chain *c);
+/* Finds or trains the stage and the stages before it that it needs. */
+int chain_need(struct chain *c, enum stage_kind stage, struct error *e);
+const char *stage_name(enum stage_kind stage);
+
+/* The trainers of single stages, one file each: write the model to `path`. */
+int train_vae(struct chain *c, const char *path, struct error *e);
+int train_mld(struct chain *c, const char *path, struct error *e);
+int train_lcm(struct chain *c, const char *path, struct error *e);
+
+/* The evaluator's part of the chain (train_evaluator.c). */
+int train_evaluator_stage(struct chain *c, const char *path, struct error *e);
+int chain_evaluator_fingerprint(struct chain *c, struct error *e);
+
+/* Loads models written by the stages. */
+int load_vae(struct chain *c, struct vae *v, struct error *e);
+int load_text_encoder(struct chain *c, const char *path, struct text_encoder *x, struct error *e);
+int load_denoiser(struct chain *c, const char *path, int guidance, struct denoiser *d, struct error *e);
+
+#endif

@@ -1,0 +1,147 @@
+/* mlcm data build | doctor | features | joints. */
+#include "command.h"
+
+#include "../datasets/build.h"
+#include "arguments.h"
+#include "data_doctor.h"
+#include "data_tools.h"
+#include "progress.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Where a build's messages go. */
+struct talk {
+    struct progress bar;
+    int quiet, started, notes;
+};
+
+static void on_progress(void *context, double done, double total)
+{
+    struct talk *t = context;
+    if (!t->started) {
+        progress_start(&t->bar, "reading", "clips", total, 0, t->quiet);
+        t->started = 1;
+    }
+    progress_update(&t->bar, done, NULL);
+}
+
+static void on_note(void *context, const char *line)
+{
+    struct talk *t = context;
+    if (t->started)
+        progress_clear(&t->bar);
+    if (!t->quiet)
+        fprintf(stderr, "%s\n", line);
+    t->notes++;
+}
+
+static int known_source(const char *source)
+{
+    return !strcmp(source, "bandai") || !strcmp(source, "humanml3d") || !strcmp(source, "kit") ||
+           !strcmp(source, "bvh");
+}
+
+static int build(const char *source, const char *root, const char *map, const char *glove,
+                 const struct build_listener *listener, struct set *set, struct error *e)
+{
+    struct set_builder *b = NULL;
+    int rc;
+    if (strcmp(source, "bandai") == 0)
+        rc = build_bandai(root, listener, &b, e);
+    else if (strcmp(source, "bvh") == 0)
+        rc = build_bvh(root, map, listener, &b, e);
+    else
+        rc = build_humanml3d(root, glove, strcmp(source, "kit") == 0, listener, &b, e);
+    return rc ? rc : set_builder_finish(b, set, e);
+}
+
+static int data_build(int argc, char **argv)
+{
+    struct error e = {0};
+    const char *source = NULL, *root = NULL, *out = NULL, *map = NULL, *glove = NULL;
+    struct talk talk = {0};
+    const struct option_row options[] = {
+        {.name = "source", .text = &source, .value = "KIND", .help = "bandai, humanml3d, kit or bvh"},
+        {.name = "root", .text = &root, .value = "DIR", .help = "the folder of the raw data (bandai, bvh: or a .tar.xz)"},
+        {.name = "out", .text = &out, .value = "SET.h5", .help = "the packed set to write"},
+        {.name = "map", .text = &map, .value = "FILE", .help = "bvh: joint map (default: Bandai Namco's skeleton)"},
+        {.name = "glove", .text = &glove, .value = "DIR", .help = "humanml3d, kit: folder of our_vab_*.npy|pkl"},
+        {.name = "quiet", .flag = &talk.quiet, .help = "no progress, no notes"},
+        {0}};
+    const struct command_form form = {
+        .example = "mlcm data build --source bandai --root ../shared/data/bandai-namco --out build/bandai.h5",
+        .usage = "mlcm data build --source KIND --root DIR --out SET.h5 [--map FILE] [--glove DIR] [--quiet]",
+        .purpose = "Reads raw motion data, computes features, captions, splits, statistics and word\n"
+                   "vectors, and writes one packed HDF5 set.",
+        .options = options};
+    struct arguments a;
+    if (arguments_parse(&form, argc, argv, &a, &e))
+        return command_fail(&e);
+    if (a.help) {
+        arguments_help(&form, stdout);
+        return 0;
+    }
+    if (!source || !root || !out)
+        error_set(&e, ERR_USAGE, "data build needs --source, --root and --out; see mlcm data build --help");
+    else if (!known_source(source))
+        error_set(&e, ERR_USAGE, "unknown source \"%.40s\": bandai, humanml3d, kit or bvh", source);
+    if (e.code)
+        return command_fail(&e);
+
+    const struct build_listener listener = {&talk, on_progress, on_note};
+    struct set set;
+    int rc = build(source, root, map, glove, &listener, &set, &e);
+    if (talk.started) {
+        if (rc)
+            progress_clear(&talk.bar);
+        else
+            progress_finish(&talk.bar, set.noriginal, NULL);
+    }
+    if (rc)
+        return command_fail(&e);
+    rc = set_write(out, &set, &e);
+    if (!rc) {
+        long frames = 0, captions = 0;
+        for (int c = 0; c < set.nclips; c++) {
+            frames += set.clips[c].length;
+            captions += set.clips[c].ncaptions;
+        }
+        printf("%s: %d clips (%d in the source), %ld frames, %ld captions, %d words, %d left out for "
+               "non-finite values\n", out, set.nclips, set.noriginal, frames, captions,
+               set.words.count, set.nnan);
+    }
+    set_free(&set);
+    return rc ? command_fail(&e) : 0;
+}
+
+static void print_help(FILE *out)
+{
+    fprintf(out,
+            "mlcm data build --source bandai --root DIR --out SET.h5\n"
+            "    reads raw motion data and writes one packed set\n"
+            "mlcm data doctor SET.h5\n"
+            "    checks a packed set: counts, lengths, known values, leakage, what to mend\n"
+            "mlcm data features --joints IN.npy|IN.bvh --out OUT.npy\n"
+            "mlcm data joints --features IN.npy --out OUT.npy\n"
+            "    the motion representation as a tool, both ways\n");
+}
+
+int cmd_data(int argc, char **argv)
+{
+    static const struct {
+        const char *name;
+        int (*run)(int, char **);
+    } verbs[] = {{"build", data_build}, {"doctor", data_doctor}, {"features", data_features},
+                 {"joints", data_joints}};
+    struct error e = {0};
+    if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
+        print_help(argc < 2 ? stderr : stdout);
+        return argc < 2 ? ERR_USAGE : 0;
+    }
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
+        if (!strcmp(verbs[i].name, argv[1]))
+            return verbs[i].run(argc - 1, argv + 1);
+    error_set(&e, ERR_USAGE, "unknown verb \"data %.40s\"; build, doctor, features or joints", argv[1]);
+    return command_fail(&e);
+}

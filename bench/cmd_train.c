@@ -1,0 +1,58 @@
+/* mlcm train STAGE: one stage of the chain, and what it needs. */
+#include "arguments.h"
+#include "chain.h"
+#include "command.h"
+#include <string.h>
+
+int cmd_train(int argc, char **argv)
+{
+    const char *config = NULL, *cache = "build/cache";
+    int threads = 0, quiet = 0, resume = 0, stop = 0, fresh = 0;
+    const struct option_row options[] = {
+        {.name = "config", .text = &config, .value = "E.json", .help = "the experiment"},
+        {.name = "cache", .text = &cache, .value = "DIR", .help = "where models, states and logs go (build/cache)"},
+        {.name = "threads", .integer = &threads, .low = 0, .high = 64, .value = "N", .help = "threads; 0 = all cores"},
+        {.name = "resume", .flag = &resume, .help = "go on from a state file (always done where one is there)"},
+        {.name = "fresh", .flag = &fresh, .help = "ignore the experiment's committed weights"},
+        {.name = "stop-after", .integer = &stop, .low = 1, .high = 2e9, .value = "N", .help = "stop after optimiser step N, state saved"},
+        {.name = "quiet", .flag = &quiet, .help = "no progress"},
+        {0}};
+    const struct command_form form = {
+        .example = "mlcm train vae --config bench/experiments/bandai_small.json",
+        .usage = "mlcm train evaluator|vae|mld|lcm --config E.json [--cache DIR] [--threads N]",
+        .purpose = "Trains one stage of the chain and the stages it needs; what is trained already is not trained again.\n"
+                   "A run that was killed goes on from its last saved state.",
+        .options = options, .least = 1, .most = 1};
+    struct arguments a;
+    struct error e = {0};
+    if (arguments_parse(&form, argc, argv, &a, &e)) return command_fail(&e);
+    if (a.help) {
+        arguments_help(&form, stdout);
+        return 0;
+    }
+    int stage = 0;
+    while (stage < STAGE_COUNT && strcmp(stage_name((enum stage_kind)stage), a.positional[0])) stage++;
+    if (stage == STAGE_COUNT) {
+        error_set(&e, ERR_USAGE, "no stage '%s'; use evaluator, vae, mld or lcm", a.positional[0]);
+        return command_fail(&e);
+    }
+    if (!config) {
+        error_set(&e, ERR_USAGE, "an experiment is needed: --config E.json");
+        return command_fail(&e);
+    }
+    struct experiment x;
+    struct chain c;
+    int rc = experiment_read(config, &x, &e);
+    if (rc) return command_fail(&e);
+    rc = chain_open(&c, &x, cache, threads, &e);
+    if (!rc) {
+        c.quiet = quiet;
+        c.stop_at = stop;
+        c.fresh = fresh;
+        rc = chain_need(&c, (enum stage_kind)stage, &e);
+        if (!rc) printf("%s %s\n", stage_name((enum stage_kind)stage), c.model[stage]);
+        chain_close(&c);
+    }
+    experiment_free(&x);
+    return rc ? command_fail(&e) : 0;
+}

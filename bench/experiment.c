@@ -1,0 +1,296 @@
+#include "experiment.h"
+#include "json_read.h"
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+/* A reader that stops at the first error and leaves defaults where a key is absent. */
+struct section {
+    const cJSON *root;
+    const char *name;             /* "vae." in front of every key */
+    int rc;
+    struct error *e;
+};
+
+static const char *full(const struct section *s, const char *key, char out[160])
+{
+    snprintf(out, 160, "%s%s", s->name, key);
+    return out;
+}
+
+static int wanted(struct section *s, const char *key, char path[160])
+{
+    return !s->rc && json_has(s->root, full(s, key, path));
+}
+
+static void whole(struct section *s, const char *key, int *v, int low, int high)
+{
+    char path[160];
+    if (wanted(s, key, path)) s->rc = json_int(s->root, path, v, low, high, s->e);
+}
+
+static void real(struct section *s, const char *key, double *v, double low, double high)
+{
+    char path[160];
+    if (wanted(s, key, path)) s->rc = json_number(s->root, path, v, low, high, s->e);
+}
+
+static void single(struct section *s, const char *key, float *v, double low, double high)
+{
+    double wide = (double)*v;
+    real(s, key, &wide, low, high);
+    *v = (float)wide;
+}
+
+static void word(struct section *s, const char *key, char *v, size_t size)
+{
+    char path[160];
+    const char *text;
+    if (!wanted(s, key, path)) return;
+    s->rc = json_string(s->root, path, &text, s->e);
+    if (s->rc) return;
+    if (strlen(text) >= size) s->rc = error_set(s->e, ERR_INPUT, "%s is longer than %zu characters; shorten it", path, size - 1);
+    else snprintf(v, size, "%s", text);
+}
+
+static void choice(struct section *s, const char *key, const char *const *names, int *v)
+{
+    char path[160];
+    if (wanted(s, key, path)) s->rc = json_choice(s->root, path, names, v, s->e);
+}
+
+static void known(struct section *s, const char *path, const char *const *names)
+{
+    if (!s->rc && (!*path || json_has(s->root, path))) s->rc = json_known_keys(s->root, path, names, s->e);
+}
+
+static const char *const loss_names[] = {"l1", "l2", "smooth_l1", "huber", NULL};
+
+static void read_transformer(struct section *s, struct transformer_size *t)
+{
+    whole(s, "width", &t->width, 8, 4096);
+    whole(s, "feed_forward", &t->feed_forward, 8, 16384);
+    whole(s, "layers", &t->layers, 1, MAX_LAYERS);
+    whole(s, "heads", &t->heads, 1, 64);
+    t->eps = 1e-5f;
+}
+
+static void read_plan(struct section *s, struct training_plan *p, uint64_t seed)
+{
+    int steps = (int)p->steps, warmup = (int)p->trainer.warmup;
+    whole(s, "steps", &steps, 1, INT_MAX);
+    whole(s, "warmup", &warmup, 0, INT_MAX);
+    whole(s, "batch", &p->batch, 1, 4096);
+    whole(s, "piece", &p->piece, 1, 1024);
+    whole(s, "accumulators", &p->trainer.accumulators, 1, TRAINER_ACCUMULATORS);
+    single(s, "rate", &p->trainer.rate, 0, 1);
+    single(s, "weight_decay", &p->trainer.weight_decay, 0, 1);
+    single(s, "clip", &p->trainer.clip, 0, 1e6);
+    single(s, "dropout", &p->trainer.dropout, 0, 0.9);
+    p->steps = steps;
+    p->trainer.steps = steps;
+    p->trainer.warmup = warmup;
+    p->trainer.seed = seed;
+}
+
+static void defaults(struct experiment *x)
+{
+    struct training_plan plan = {.steps = 1000, .batch = 64, .piece = 8, .trainer = trainer_defaults()};
+    x->seed = 1234;
+    snprintf(x->name, sizeof x->name, "unnamed");
+    x->vae = (struct vae_size){.nfeats = 263, .latent_tokens = 1, .latent_width = 256, .positions = 500,
+                               .transformer = {256, 1024, 9, 4, 1e-5f}};
+    x->objective = (struct vae_objective){LOSS_SMOOTH_L1, LOSS_SMOOTH_L1, LOSS_SMOOTH_L1, 1, 1, 0, 1e-4f, 1};
+    x->text = (struct text_encoder_size){.text_width = 768, .transformer = {128, 256, 3, 4, 1e-5f}};
+    x->denoiser = (struct denoiser_size){.time_width = 768, .guidance_width = 256, .text_act = ACT_RELU, .positions = 500,
+                                         .transformer = {256, 1024, 9, 4, 1e-5f}};
+    x->vae_plan = x->mld_plan = x->lcm_plan = plan;
+    x->empty_probability = 0.1;
+    x->latent_crops = 8;
+    x->lcm_generation = 1;
+    x->lcm_points = 50;
+    x->lcm_loss = LOSS_PSEUDO_HUBER;
+    x->lcm_huber_c = 0.001;
+    x->lcm_w_low = 5;
+    x->lcm_w_high = 15;
+    x->lcm_ema = 0.95;
+    x->mld_guidance = 7.5;
+    x->replications = 20;
+    x->pool = 32;
+    x->diversity_times = 300;
+    x->mm_samples = 100;
+    x->mm_repeats = 30;
+    x->mm_times = 10;
+    x->batch = 32;
+    x->time_runs = 100;
+    x->time_warmup = 10;
+}
+
+static void read_models(struct section *s, struct experiment *x)
+{
+    static const char *const keys[] = {"name", "system", "steps", "guidance", NULL};
+    const cJSON *list = NULL;
+    if (!s->rc) s->rc = json_array(s->root, "models", &list, 1, MAX_MODELS, s->e);
+    if (s->rc) return;
+    x->model_count = cJSON_GetArraySize(list);
+    for (int i = 0; i < x->model_count && !s->rc; i++) {
+        char prefix[40], path[40];
+        struct model_entry *m = &x->models[i];
+        snprintf(path, sizeof path, "models.%d", i);
+        snprintf(prefix, sizeof prefix, "models.%d.", i);
+        struct section item = {s->root, prefix, 0, s->e};
+        s->rc = json_known_keys(s->root, path, keys, s->e);
+        if (s->rc) return;
+        word(&item, "name", m->name, sizeof m->name);
+        word(&item, "system", m->system, sizeof m->system);
+        whole(&item, "steps", &m->steps, 0, 1000);
+        real(&item, "guidance", &m->guidance, 0, 100);
+        s->rc = item.rc;
+        if (!s->rc && (!m->name[0] || !m->system[0]))
+            s->rc = error_set(s->e, ERR_INPUT, "%s needs a name and a system", path);
+    }
+}
+
+static void read_sections(struct section *s, struct experiment *x)
+{
+    static const char *const top[] = {"name", "seed", "description", "data", "weights", "evaluator", "vae", "text", "denoiser",
+                                      "mld", "lcm", "protocol", "models", NULL};
+    static const char *const data[] = {"source", "root", "set", NULL};
+    static const char *const vae[] = {"generation", "latent_tokens", "latent_width", "positions", "width", "feed_forward",
+                                      "layers", "heads", "steps", "warmup", "batch", "piece", "accumulators", "rate",
+                                      "weight_decay", "clip", "dropout", "features_loss", "joints_loss", "local_loss",
+                                      "features_weight", "joints_weight", "local_weight", "kl_weight", "masked", NULL};
+    static const char *const text[] = {"width", "feed_forward", "layers", "heads", "text_width", NULL};
+    static const char *const denoiser[] = {"width", "feed_forward", "layers", "heads", "time_width", "guidance_width",
+                                           "positions", NULL};
+    static const char *const mld[] = {"steps", "warmup", "batch", "piece", "accumulators", "rate", "weight_decay", "clip",
+                                      "dropout", "empty_probability", "latent_crops", "guidance", NULL};
+    static const char *const lcm[] = {"steps", "warmup", "batch", "piece", "accumulators", "rate", "weight_decay", "clip",
+                                      "dropout", "generation", "points", "loss", "huber_c", "w_low", "w_high", "ema",
+                                      "teacher_dropout", "guidance", NULL};
+    static const char *const protocol[] = {"replications", "pool", "diversity_times", "mm_samples", "mm_repeats", "mm_times",
+                                           "batch", "time_runs", "time_warmup", NULL};
+    known(s, "", top);
+    known(s, "data", data);
+    known(s, "vae", vae);
+    known(s, "text", text);
+    known(s, "denoiser", denoiser);
+    known(s, "mld", mld);
+    known(s, "lcm", lcm);
+    known(s, "protocol", protocol);
+    double seed = (double)x->seed;
+    real(s, "seed", &seed, 0, 9e15);
+    x->seed = (uint64_t)seed;
+    word(s, "name", x->name, sizeof x->name);
+    word(s, "weights", x->weights, sizeof x->weights);
+
+    s->name = "data.";
+    word(s, "source", x->source, sizeof x->source);
+    word(s, "root", x->root, sizeof x->root);
+    word(s, "set", x->set, sizeof x->set);
+
+    s->name = "vae.";
+    int generation = 1, kinds[3] = {LOSS_SMOOTH_L1, LOSS_SMOOTH_L1, LOSS_SMOOTH_L1};
+    whole(s, "generation", &generation, 1, 2);
+    x->vae.projections = generation == 2;
+    x->vae.latent_tokens = generation == 2 ? 16 : 1;
+    read_transformer(s, &x->vae.transformer);
+    x->vae.latent_width = generation == 2 ? 32 : x->vae.transformer.width;
+    whole(s, "latent_tokens", &x->vae.latent_tokens, 1, 256);
+    whole(s, "latent_width", &x->vae.latent_width, 1, 4096);
+    whole(s, "positions", &x->vae.positions, 16, 10000);
+    choice(s, "features_loss", loss_names, &kinds[0]);
+    choice(s, "joints_loss", loss_names, &kinds[1]);
+    choice(s, "local_loss", loss_names, &kinds[2]);
+    x->objective.features = (enum element_loss)kinds[0];
+    x->objective.joints = (enum element_loss)kinds[1];
+    x->objective.local = (enum element_loss)kinds[2];
+    single(s, "features_weight", &x->objective.features_weight, 0, 1e6);
+    single(s, "joints_weight", &x->objective.joints_weight, 0, 1e6);
+    single(s, "local_weight", &x->objective.local_weight, 0, 1e6);
+    single(s, "kl_weight", &x->objective.kl_weight, 0, 1e6);
+    whole(s, "masked", &x->objective.masked, 0, 1);
+    read_plan(s, &x->vae_plan, x->seed);
+
+    s->name = "text.";
+    read_transformer(s, &x->text.transformer);
+    whole(s, "text_width", &x->text.text_width, 8, 4096);
+
+    s->name = "denoiser.";
+    x->denoiser.text_act = generation == 2 ? ACT_NONE : ACT_RELU;
+    read_transformer(s, &x->denoiser.transformer);
+    whole(s, "time_width", &x->denoiser.time_width, 2, 4096);
+    whole(s, "guidance_width", &x->denoiser.guidance_width, 4, 4096);
+    whole(s, "positions", &x->denoiser.positions, 3, 10000);
+
+    s->name = "mld.";
+    read_plan(s, &x->mld_plan, x->seed);
+    real(s, "empty_probability", &x->empty_probability, 0, 1);
+    whole(s, "latent_crops", &x->latent_crops, 1, 256);
+    real(s, "guidance", &x->mld_guidance, 0, 100);
+
+    s->name = "lcm.";
+    int loss = LOSS_PSEUDO_HUBER;
+    read_plan(s, &x->lcm_plan, x->seed);
+    whole(s, "generation", &x->lcm_generation, 1, 2);
+    if (x->lcm_generation == 2) {
+        x->lcm_points = 10;
+        x->lcm_huber_c = 0.5;
+    }
+    whole(s, "points", &x->lcm_points, 1, 1000);
+    choice(s, "loss", loss_names, &loss);
+    x->lcm_loss = (enum element_loss)loss;
+    real(s, "huber_c", &x->lcm_huber_c, 1e-9, 1e3);
+    real(s, "w_low", &x->lcm_w_low, 0, 100);
+    real(s, "w_high", &x->lcm_w_high, 0, 100);
+    real(s, "ema", &x->lcm_ema, 0, 1);
+    whole(s, "teacher_dropout", &x->lcm_teacher_dropout, 0, 1);
+    real(s, "guidance", &x->lcm_guidance, 0, 100);
+
+    s->name = "protocol.";
+    whole(s, "replications", &x->replications, 1, 1000);
+    whole(s, "pool", &x->pool, 2, 1024);
+    whole(s, "diversity_times", &x->diversity_times, 1, 100000);
+    whole(s, "mm_samples", &x->mm_samples, 0, 100000);
+    whole(s, "mm_repeats", &x->mm_repeats, 2, 1000);
+    whole(s, "mm_times", &x->mm_times, 1, 1000);
+    whole(s, "batch", &x->batch, 1, 1024);
+    whole(s, "time_runs", &x->time_runs, 1, 100000);
+    whole(s, "time_warmup", &x->time_warmup, 0, 100000);
+    s->name = "";
+    read_models(s, x);
+    if (!s->rc && x->lcm_w_low > x->lcm_w_high)
+        s->rc = error_set(s->e, ERR_INPUT, "lcm.w_low is above lcm.w_high; exchange them");
+    if (!s->rc && x->mm_samples && x->mm_times > x->mm_repeats)
+        s->rc = error_set(s->e, ERR_INPUT, "protocol.mm_times is above protocol.mm_repeats; lower it");
+}
+
+int experiment_read(const char *path, struct experiment *x, struct error *e)
+{
+    memset(x, 0, sizeof *x);
+    snprintf(x->path, sizeof x->path, "%s", path);
+    const char *slash = strrchr(path, '/');
+    snprintf(x->folder, sizeof x->folder, "%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
+    int rc = json_read(path, &x->resolved, e);
+    if (rc) return rc;
+    defaults(x);
+    struct section s = {x->resolved, "", 0, e};
+    read_sections(&s, x);
+    if (!s.rc) {
+        x->evaluator = cJSON_GetObjectItemCaseSensitive(x->resolved, "evaluator");
+        x->denoiser.latent_tokens = x->vae.latent_tokens;
+        x->denoiser.latent_width = x->vae.latent_width;
+        x->denoiser.projections = x->vae.projections;
+        x->denoiser.text_width = x->text.text_width;
+        return 0;
+    }
+    error_prefix(e, "%s", path);
+    experiment_free(x);
+    return s.rc;
+}
+
+void experiment_free(struct experiment *x)
+{
+    cJSON_Delete(x->resolved);
+    memset(x, 0, sizeof *x);
+}

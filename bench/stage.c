@@ -1,0 +1,96 @@
+#include "stage.h"
+#include "../engine/file.h"
+#include "progress.h"
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { LOG_ROWS = 400 };   /* about this many rows a run */
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* Keeps the header and the rows up to `step` of an earlier run's log. */
+static int log_open(const struct stage *s, int64_t step, FILE **out, double *seconds, struct error *e)
+{
+    char *old = NULL;
+    size_t size = 0;
+    *seconds = 0;
+    if (step > 0 && file_exists(s->log_path)) {
+        int rc = file_read(s->log_path, (size_t)64 << 20, &old, &size, e);
+        if (rc) return rc;
+    }
+    FILE *f = fopen(s->log_path, "w");
+    if (!f) {
+        free(old);
+        return error_set(e, ERR_ENV, "%s: cannot be written; choose another output folder", s->log_path);
+    }
+    fprintf(f, "step,loss");
+    for (int i = 0; i < 8 && s->terms[i]; i++) fprintf(f, ",%s", s->terms[i]);
+    fprintf(f, ",norm,rate,seconds\n");
+    char *line = old ? strchr(old, '\n') : NULL;
+    for (line = line ? line + 1 : NULL; line && *line;) {
+        char *end = strchr(line, '\n');
+        if (!end || strtoll(line, NULL, 10) > step) break;
+        fwrite(line, 1, (size_t)(end + 1 - line), f);
+        char *last = end;
+        while (last > line && last[-1] != ',') last--;
+        *seconds = strtod(last, NULL);
+        line = end + 1;
+    }
+    free(old);
+    *out = f;
+    return 0;
+}
+
+int stage_run(const struct stage *s, struct trainer *t, stage_prepare *prepare, trainer_piece *piece,
+              stage_after *after, void *context, struct error *e)
+{
+    struct progress bar;
+    FILE *log = NULL;
+    double before = 0;
+    int rc = 0;
+    if (file_exists(s->state_path)) rc = trainer_load(t, s->state_path, s->fingerprint, s->extra, s->extras, e);
+    if (rc) return rc;
+    rc = log_open(s, t->step, &log, &before, e);
+    if (rc) return rc;
+    int64_t total = t->config.steps, every = total / LOG_ROWS + 1;
+    double started = now(), saved = started, mean = 0, terms[8] = {0};
+    int64_t meant = 0;
+    progress_start(&bar, s->name, "steps", (double)total, (double)t->step, s->quiet);
+    while (t->step < total && !rc) {
+        int pieces = prepare(context, t->step);
+        rc = trainer_step(t, pieces, piece, context, e);
+        if (rc) break;
+        if (after) after(context, t->step);
+        mean += t->loss;
+        for (int i = 0; i < 8; i++) terms[i] += t->terms[i];
+        meant++;
+        if (t->step % every == 0 || t->step == total) {
+            char detail[80];
+            double n = (double)meant;
+            fprintf(log, "%lld,%.6g", (long long)t->step, mean / n);
+            for (int i = 0; i < 8 && s->terms[i]; i++) fprintf(log, ",%.6g", terms[i] / n);
+            fprintf(log, ",%.6g,%.6g,%.3f\n", t->norm, t->rate, before + now() - started);
+            snprintf(detail, sizeof detail, "loss %.5g", mean / n);
+            progress_update(&bar, (double)t->step, detail);
+            mean = 0;
+            meant = 0;
+            memset(terms, 0, sizeof terms);
+        }
+        int stop = s->stop_at && t->step >= s->stop_at;
+        if (now() - saved > s->save_every || stop) {
+            fflush(log);
+            rc = trainer_save(t, s->state_path, s->fingerprint, s->extra, s->extras, e);
+            saved = now();
+        }
+        if (stop && !rc) rc = error_set(e, ERR_CHECK, "%s: stopped after step %lld as asked", s->name, (long long)t->step);
+    }
+    progress_finish(&bar, (double)t->step, NULL);
+    if (fclose(log) && !rc) rc = error_set(e, ERR_ENV, "%s: cannot be written; is the disk full?", s->log_path);
+    return rc;
+}

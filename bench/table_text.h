@@ -1,0 +1,26 @@
+/* Results as tables: Markdown, LaTeX, CSV.
+ *
+ * Markdown and LaTeX have a line a model, real motions first, a column a
+ * metric that any row has, in the order of metrics/table.h, cells
+ * "mean ± ci95", the best of the generated rows in bold (not those within its
+ * interval: a table does not test). A run with --limit says so above the table.
+ * CSV has a line a model and metric, with every digit, for other programs. */
+#ifndef MLCM_TABLE_TEXT_H
+#define MLCM_TABLE_TEXT_H
+
+#include "results.h"
+
+void table_markdown(const struct results *r, FILE *out);
+/* A tabular for the booktabs package. */
+void table_latex(const struct results *r, FILE *out);
+/* model,real,metric,unit,direction,mean,ci95,replications,limit */
+void table_csv(const struct results *r, FILE *out);
+
+/* Writes table.md, table.tex and table.csv into an existing folder, atomically. */
+int table_write_all(const struct results *r, const char *folder, struct error *e);
+
+/* A value as the tables print it: with the metric's digits, or three
+ * significant ones for times. */
+void table_number(const char *metric, double value, char *text, size_t size);
+
+#endif

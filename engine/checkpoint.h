@@ -1,0 +1,21 @@
+/* Our own model files: HDF5, tensors under /weights by their published names,
+ * attributes for kind and fingerprint, the vocabulary where a text encoder has one. */
+#ifndef MLCM_CHECKPOINT_H
+#define MLCM_CHECKPOINT_H
+
+#include "params.h"
+#include "text_encoder.h"
+
+struct checkpoint_part {
+    const struct params *params;
+    const char *prefix;             /* "vae.", "denoiser.", "text." */
+};
+/* Atomic. note: a JSON text with the experiment's stage, kept as an attribute. */
+int checkpoint_write(const char *path, const char *kind, const char *fingerprint, const char *note,
+                     const struct checkpoint_part *parts, int count, const struct vocabulary *vocabulary,
+                     struct error *e);
+/* The fingerprint a file was written with; "" if it has none. */
+int checkpoint_fingerprint(const char *path, char *text, size_t size, struct error *e);
+int checkpoint_vocabulary(const char *path, struct vocabulary *v, struct error *e);
+
+#endif

@@ -1,0 +1,47 @@
+/* The latent denoiser of MLD and MotionLCM (paper 3.2, 3.3). */
+#ifndef MLCM_DENOISER_H
+#define MLCM_DENOISER_H
+
+#include "layers.h"
+
+struct denoiser_size {
+    int latent_tokens, latent_width;
+    int projections;            /* V2: latent_pre, latent_post */
+    int text_width, time_width;
+    int guidance_width;         /* width of the guidance features; 0: a plain MLD */
+    enum activation text_act;   /* V1: ACT_RELU, V2: ACT_NONE */
+    int positions;
+    struct transformer_size transformer;
+};
+
+struct denoiser {
+    struct denoiser_size size;
+    struct params params;
+    struct linear_layer latent_pre, latent_post, time1, time2, text;
+    struct param *guidance;     /* time_embedding.cond_proj.weight, NULL in MLD */
+    struct param *positions;
+    struct skip_transformer encoder;
+};
+
+int denoiser_create(struct denoiser *d, struct device *device, const struct denoiser_size *size, struct error *e);
+void denoiser_free(struct denoiser *d);
+int denoiser_size_from(const struct weights *w, const char *prefix, int heads, enum activation text_act,
+                       struct denoiser_size *size, struct error *e);
+
+struct denoiser_input {
+    struct tensor *latent;      /* (batch·L, D) */
+    struct tensor *time;        /* (batch, time_width) sinusoidal features */
+    struct tensor *guidance;    /* (batch, guidance_width) or NULL */
+    struct tensor *text;        /* (batch·text_tokens, text_width) */
+    int batch, text_tokens;
+    struct tensor *const *residuals; /* ControlNet: one (batch·(L+1+S), d) a layer, or NULL */
+};
+/* Predicted noise (batch·L, D). *time_embedding, if not NULL, receives (batch, d). */
+struct tensor *denoiser_run(struct tape *t, const struct denoiser *d, const struct denoiser_input *in,
+                            struct tensor **time_embedding);
+
+/* Host arrays of features for a batch, put on the tape. */
+struct tensor *time_feature_rows(struct tape *t, const int *timesteps, int batch, int width);
+struct tensor *guidance_feature_rows(struct tape *t, const float *w, int batch, int width);
+
+#endif

@@ -1,0 +1,43 @@
+/* Files: whole reads with a limit, atomic writes, folders, fingerprints. */
+#ifndef MLCM_FILE_H
+#define MLCM_FILE_H
+
+#include "error.h"
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* Reads a whole regular file, at most `limit` bytes. *out is malloc'd with one
+ * extra NUL byte; the caller frees it. */
+int file_read(const char *path, size_t limit, char **out, size_t *size, struct error *e);
+
+/* Atomic writing: file_begin opens "PATH.tmp-…" beside PATH and gives its name
+ * in `temporary`; file_commit syncs and renames it onto PATH, file_abandon
+ * removes it. A reader sees the old file or the whole new one. */
+struct file_writer {
+    FILE *stream;              /* NULL when a library writes to `temporary` itself */
+    char path[1024], temporary[1100];
+};
+int file_begin(struct file_writer *w, const char *path, struct error *e);
+int file_begin_name(struct file_writer *w, const char *path, struct error *e);
+int file_commit(struct file_writer *w, struct error *e);
+void file_abandon(struct file_writer *w);
+int file_write(const char *path, const void *data, size_t size, struct error *e);
+
+int file_exists(const char *path);
+int64_t file_size(const char *path);               /* -1 if not a regular file */
+int file_make_folder(const char *path, struct error *e); /* and its parents */
+
+/* Lists names in a folder (no "." files), sorted by bytes; free with file_list_free. */
+int file_list(const char *folder, char ***names, int *count, struct error *e);
+void file_list_free(char **names, int count);
+
+/* Lower-case hexadecimal SHA-256 (libcrypto), 64 characters + NUL. */
+struct sha256;                                     /* incremental */
+struct sha256 *sha256_new(void);
+void sha256_add(struct sha256 *h, const void *data, size_t size);
+void sha256_text(struct sha256 *h, char hex[65]);  /* finishes and frees h */
+void sha256_bytes(const void *data, size_t size, char hex[65]);
+int sha256_file(const char *path, char hex[65], struct error *e);
+
+#endif

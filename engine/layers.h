@@ -1,0 +1,54 @@
+/* The transformer parts that VAE, denoiser, ControlNet and trajectory encoder share.
+ *
+ * Post-norm layers and the skip transformer of the paper's networks; parameter
+ * names are those of the published state dictionaries. */
+#ifndef MLCM_LAYERS_H
+#define MLCM_LAYERS_H
+
+#include "ops.h"
+
+struct linear_layer {
+    struct param *weight, *bias;
+};
+struct norm_layer {
+    struct param *weight, *bias;
+};
+struct attention_layer {
+    struct param *in_weight, *in_bias;   /* (3d, d), (3d): query, key, value rows */
+    struct linear_layer out;
+};
+struct transformer_layer {
+    struct attention_layer self, cross;  /* cross is empty in an encoder layer */
+    struct linear_layer linear1, linear2;
+    struct norm_layer norm[3];
+};
+enum { MAX_LAYERS = 33 };
+struct skip_transformer {
+    int layers, heads, width, is_decoder;  /* layers is odd */
+    float eps;
+    struct transformer_layer layer[MAX_LAYERS];        /* in execution order */
+    struct linear_layer joint[MAX_LAYERS];             /* linear_blocks */
+    struct norm_layer norm;                            /* empty if the stack has none */
+};
+
+struct transformer_size {
+    int width, feed_forward, layers, heads;
+    float eps;
+};
+
+/* Registers NAME.weight (out,in) and NAME.bias (out). xavier: the rule inside transformers. */
+struct linear_layer linear_add(struct params *p, const char *name, int in, int out, int with_bias);
+struct norm_layer norm_add(struct params *p, const char *name, int width);
+void skip_transformer_add(struct params *p, struct skip_transformer *s, const char *name,
+                          const struct transformer_size *size, int is_decoder, int with_norm);
+
+struct tensor *linear_run(struct tape *t, const struct linear_layer *l, struct tensor *x, enum activation act);
+
+/* x (batch·n, d). mask (batch, n) device or NULL. memory (batch·m, d) for a decoder.
+ * residuals: one tensor per layer (batch·n, d), added to each layer's output before it
+ * is stacked, or NULL. outputs: receives each layer's output, or NULL. */
+struct tensor *skip_transformer_run(struct tape *t, const struct skip_transformer *s, struct tensor *x, int batch,
+                                    const float *mask, struct tensor *memory, struct tensor *const *residuals,
+                                    struct tensor **outputs);
+
+#endif
