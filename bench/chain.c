@@ -178,6 +178,26 @@ int chain_need(struct chain *c, enum stage_kind stage, struct error *e)
     return 0;
 }
 
+int chain_report(struct chain *c, FILE *out, struct error *e)
+{
+    (void)e;
+    fprintf(out, "%s: %s, %d clips, %d training items, set %.16s\n", c->x->name, c->set.name, c->set.nclips, c->train.count,
+            c->set.sha256);
+    for (int s = 0; s < STAGE_COUNT; s++) {
+        char path[1100];
+        snprintf(path, sizeof path, "%.1000s/%s.h5", c->x->weights, stage_name((enum stage_kind)s));
+        const char *where = "would be trained";
+        if (c->x->weights[0] && !c->fresh && fits(path, c->fingerprint[s])) where = "committed weights fit";
+        else {
+            snprintf(path, sizeof path, "%.1000s/%s-%.16s.h5", c->cache, stage_name((enum stage_kind)s), c->fingerprint[s]);
+            if (fits(path, c->fingerprint[s])) where = "trained already";
+        }
+        fprintf(out, "  %-10s %.16s  %s\n", stage_name((enum stage_kind)s), c->fingerprint[s], where);
+    }
+    fprintf(out, "  %d models, %d replications\n", c->x->model_count, c->x->replications);
+    return 0;
+}
+
 /* --- loading ------------------------------------------------------------------------------ */
 
 /* Reads a model file and loads the tensors below `prefix` into params. */

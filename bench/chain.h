@@ -9,6 +9,7 @@
 #include "../datasets/set.h"
 #include "../engine/lanes.h"
 #include "experiment.h"
+#include <stdio.h>
 
 enum stage_kind { STAGE_EVALUATOR, STAGE_VAE, STAGE_MLD, STAGE_LCM, STAGE_COUNT };
 
@@ -31,6 +32,8 @@ int chain_open(struct chain *c, struct experiment *x, const char *cache, int thr
 void chain_close(struct chain *c);
 /* Finds or trains the stage and the stages before it that it needs. */
 int chain_need(struct chain *c, enum stage_kind stage, struct error *e);
+/* What a run would do: which stages are trained, which would be. */
+int chain_report(struct chain *c, FILE *out, struct error *e);
 const char *stage_name(enum stage_kind stage);
 
 /* The trainers of single stages, one file each: write the model to `path`. */

@@ -39,41 +39,53 @@ static void on_note(void *context, const char *line)
 static int known_source(const char *source)
 {
     return !strcmp(source, "bandai") || !strcmp(source, "humanml3d") || !strcmp(source, "kit") ||
-           !strcmp(source, "bvh");
+           !strcmp(source, "bvh") || !strcmp(source, "procedural");
 }
 
-static int build(const char *source, const char *root, const char *map, const char *glove,
-                 const struct build_listener *listener, struct set *set, struct error *e)
+/* The command line of data build. */
+struct request {
+    const char *source, *root, *out, *map, *glove;
+    int clips;
+    uint64_t seed;
+};
+
+static int build(const struct request *q, const struct build_listener *listener, struct set *set,
+                 struct error *e)
 {
     struct set_builder *b = NULL;
     int rc;
-    if (strcmp(source, "bandai") == 0)
-        rc = build_bandai(root, listener, &b, e);
-    else if (strcmp(source, "bvh") == 0)
-        rc = build_bvh(root, map, listener, &b, e);
+    if (strcmp(q->source, "bandai") == 0)
+        rc = build_bandai(q->root, listener, &b, e);
+    else if (strcmp(q->source, "bvh") == 0)
+        rc = build_bvh(q->root, q->map, listener, &b, e);
+    else if (strcmp(q->source, "procedural") == 0)
+        rc = build_procedural(q->clips, q->seed, listener, &b, e);
     else
-        rc = build_humanml3d(root, glove, strcmp(source, "kit") == 0, listener, &b, e);
+        rc = build_humanml3d(q->root, q->glove, strcmp(q->source, "kit") == 0, listener, &b, e);
     return rc ? rc : set_builder_finish(b, set, e);
 }
 
 static int data_build(int argc, char **argv)
 {
     struct error e = {0};
-    const char *source = NULL, *root = NULL, *out = NULL, *map = NULL, *glove = NULL;
+    struct request q = {.clips = 400, .seed = 1};
     struct talk talk = {0};
     const struct option_row options[] = {
-        {.name = "source", .text = &source, .value = "KIND", .help = "bandai, humanml3d, kit or bvh"},
-        {.name = "root", .text = &root, .value = "DIR", .help = "the folder of the raw data (bandai, bvh: or a .tar.xz)"},
-        {.name = "out", .text = &out, .value = "SET.h5", .help = "the packed set to write"},
-        {.name = "map", .text = &map, .value = "FILE", .help = "bvh: joint map (default: Bandai Namco's skeleton)"},
-        {.name = "glove", .text = &glove, .value = "DIR", .help = "humanml3d, kit: folder of our_vab_*.npy|pkl"},
+        {.name = "source", .text = &q.source, .value = "KIND", .help = "bandai, humanml3d, kit, bvh or procedural"},
+        {.name = "root", .text = &q.root, .value = "DIR", .help = "the folder of the raw data (bandai, bvh: or a .tar.xz)"},
+        {.name = "out", .text = &q.out, .value = "SET.h5", .help = "the packed set to write"},
+        {.name = "map", .text = &q.map, .value = "FILE", .help = "bvh: joint map (default: Bandai Namco's skeleton)"},
+        {.name = "glove", .text = &q.glove, .value = "DIR", .help = "humanml3d, kit: folder of our_vab_*.npy|pkl"},
+        {.name = "clips", .integer = &q.clips, .low = 1, .high = 1e6, .value = "N", .help = "procedural: number of motions (400)"},
+        {.name = "seed", .seed = &q.seed, .value = "S", .help = "procedural: seed (1)"},
         {.name = "quiet", .flag = &talk.quiet, .help = "no progress, no notes"},
         {0}};
     const struct command_form form = {
         .example = "mlcm data build --source bandai --root ../shared/data/bandai-namco --out build/bandai.h5",
-        .usage = "mlcm data build --source KIND --root DIR --out SET.h5 [--map FILE] [--glove DIR] [--quiet]",
+        .usage = "mlcm data build --source KIND [--root DIR] --out SET.h5 [--map FILE] [--glove DIR] "
+                 "[--clips N] [--seed S] [--quiet]",
         .purpose = "Reads raw motion data, computes features, captions, splits, statistics and word\n"
-                   "vectors, and writes one packed HDF5 set.",
+                   "vectors, and writes one packed HDF5 set. The source \"procedural\" needs no data.",
         .options = options};
     struct arguments a;
     if (arguments_parse(&form, argc, argv, &a, &e))
@@ -82,16 +94,18 @@ static int data_build(int argc, char **argv)
         arguments_help(&form, stdout);
         return 0;
     }
-    if (!source || !root || !out)
-        error_set(&e, ERR_USAGE, "data build needs --source, --root and --out; see mlcm data build --help");
-    else if (!known_source(source))
-        error_set(&e, ERR_USAGE, "unknown source \"%.40s\": bandai, humanml3d, kit or bvh", source);
+    if (!q.source || !q.out)
+        error_set(&e, ERR_USAGE, "data build needs --source and --out; see mlcm data build --help");
+    else if (!known_source(q.source))
+        error_set(&e, ERR_USAGE, "unknown source \"%.40s\": bandai, humanml3d, kit, bvh or procedural", q.source);
+    else if (!q.root && strcmp(q.source, "procedural") != 0)
+        error_set(&e, ERR_USAGE, "data build --source %s needs --root, the folder of the raw data", q.source);
     if (e.code)
         return command_fail(&e);
 
     const struct build_listener listener = {&talk, on_progress, on_note};
     struct set set;
-    int rc = build(source, root, map, glove, &listener, &set, &e);
+    int rc = build(&q, &listener, &set, &e);
     if (talk.started) {
         if (rc)
             progress_clear(&talk.bar);
@@ -100,7 +114,7 @@ static int data_build(int argc, char **argv)
     }
     if (rc)
         return command_fail(&e);
-    rc = set_write(out, &set, &e);
+    rc = set_write(q.out, &set, &e);
     if (!rc) {
         long frames = 0, captions = 0;
         for (int c = 0; c < set.nclips; c++) {
@@ -108,7 +122,7 @@ static int data_build(int argc, char **argv)
             captions += set.clips[c].ncaptions;
         }
         printf("%s: %d clips (%d in the source), %ld frames, %ld captions, %d words, %d left out for "
-               "non-finite values\n", out, set.nclips, set.noriginal, frames, captions,
+               "non-finite values\n", q.out, set.nclips, set.noriginal, frames, captions,
                set.words.count, set.nnan);
     }
     set_free(&set);

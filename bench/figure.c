@@ -39,8 +39,9 @@ int plot_templates(char *folder, size_t size, struct error *e)
 int figure_path(const char *folder, const char *name, char *path, size_t size, struct error *e)
 {
     int n = snprintf(path, size, "%s%s/%s", folder[0] == '/' ? "" : "./", folder, name);
-    return n > 0 && (size_t)n < size ? 0
-                                     : error_set(e, ERR_USAGE, "%.60s…: the folder's name is too long", folder);
+    if (n > 0 && (size_t)n < size)
+        return 0;
+    return error_set(e, ERR_USAGE, "%.60s…: the folder's name is too long", folder);
 }
 
 int figure_draw(const struct figure *f, struct error *e)

@@ -24,7 +24,11 @@ static void check_added(struct writer *w, const cJSON *added)
  * a surrogate, a control character). */
 static size_t character(const unsigned char *s)
 {
-    size_t n = *s < 0x80 ? 1 : *s >= 0xc2 && *s < 0xe0 ? 2 : (*s & 0xf0) == 0xe0 ? 3 : *s >= 0xf0 && *s < 0xf5 ? 4 : 0;
+    size_t n = *s < 0x80                  ? 1
+               : *s >= 0xc2 && *s < 0xe0 ? 2
+               : (*s & 0xf0) == 0xe0     ? 3
+               : *s >= 0xf0 && *s < 0xf5 ? 4
+                                         : 0;
     if (!n || *s < 0x20)
         return 0;
     for (size_t i = 1; i < n; i++)

@@ -6,7 +6,6 @@
 
 EMPTY_REGISTRY(verify_kinds_features);
 EMPTY_REGISTRY(verify_kinds_metrics);
-EMPTY_REGISTRY(verify_kinds_evaluators);
 EMPTY_REGISTRY(verify_kinds_networks);
 EMPTY_REGISTRY(verify_kinds_training);
 EMPTY_REGISTRY(verify_kinds_dataset);

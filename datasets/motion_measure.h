@@ -17,7 +17,8 @@ struct motion_measure {
     double turn_left, turn_right; /* degrees: furthest heading to either side of the first */
     double travel;         /* degrees from facing to the direction of travel, left positive;
                               0 when the body hardly travels */
-    int steps;             /* swings of one ankle past the other along the heading */
+    int steps;             /* swings of one ankle past the other along the heading,
+                              one under way in the first frame counted */
     double pitch;          /* degrees: mean forward lean of pelvis -> neck */
     double pitch_max;      /* degrees: its 95th percentile */
     double head_pitch;     /* degrees: mean forward lean of neck -> head */

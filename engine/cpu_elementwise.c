@@ -129,8 +129,10 @@ void cpu_reparameterise(struct device *d, float *z, const float *mu, const float
 void cpu_reparameterise_backward(struct device *d, float *dmu, float *dlogvar, const float *dz,
                                  const float *logvar, const float *eps, size_t n)
 {
-    FOR_PIECES(n) {
-        dmu[i] += dz[i];
-        dlogvar[i] += dz[i] * eps[i] * 0.5f * cpu_exp(0.5f * logvar[i]);
+    if (dmu) {
+        FOR_PIECES(n) dmu[i] += dz[i];
+    }
+    if (dlogvar) {
+        FOR_PIECES(n) dlogvar[i] += dz[i] * eps[i] * 0.5f * cpu_exp(0.5f * logvar[i]);
     }
 }

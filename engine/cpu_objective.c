@@ -49,10 +49,8 @@ double cpu_kl_loss(struct device *d, float *dmu, float *dlogvar, const float *mu
     for (size_t i = 0; i < n; i++) {
         float v = cpu_exp(logvar[i]);
         total += (double)(0.5f * (v + mu[i] * mu[i] - 1.0f - logvar[i]));
-        if (dmu) {
-            dmu[i] += weight * mu[i];
-            dlogvar[i] += weight * 0.5f * (v - 1.0f);
-        }
+        if (dmu) dmu[i] += weight * mu[i];
+        if (dlogvar) dlogvar[i] += weight * 0.5f * (v - 1.0f);
     }
     return total * (double)weight;
 }

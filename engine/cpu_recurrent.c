@@ -14,8 +14,8 @@ void cpu_unfold(struct device *d, float *columns, const float *x, int batch, int
         float *dst = columns + (size_t)i * taps * width;
         for (int k = 0; k < kernel; k++) {
             int from = stride * t + k - pad;
-            const float *src = x + ((size_t)b * (size_t)t_in + (size_t)from) * width;
             int inside = from >= 0 && from < t_in;
+            const float *src = x + ((size_t)b * (size_t)t_in + (size_t)(inside ? from : 0)) * width;
             for (size_t j = 0; j < width; j++) dst[j * taps + (size_t)k] = inside ? src[j] : 0.0f;
         }
     }

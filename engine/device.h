@@ -23,8 +23,10 @@ enum activation { ACT_NONE, ACT_GELU, ACT_RELU, ACT_SILU, ACT_LEAKY /* slope 0.2
 /* Element losses of the training objectives. */
 enum element_loss { LOSS_L1, LOSS_L2, LOSS_SMOOTH_L1, LOSS_PSEUDO_HUBER };
 
-/* Where a dropout mask comes from: element i is kept iff the 16-bit number i of
- * (seed, stream) is at least p·65536. p = 0 means no dropout. */
+/* Where a dropout mask comes from: element i is kept iff its 16-bit number of the
+ * random stream (seed, stream) is at least p·65536. Numbers are dealt in groups of
+ * 128: element e of group g takes Philox block 16g + e%16, word e/32, the low half
+ * if e/16 is even, else the high half. p = 0 means no dropout. */
 struct dropout {
     float p;
     uint64_t seed, stream;
@@ -121,7 +123,7 @@ struct device {
     void (*gru_cell_backward)(struct device *d, float *dh, float *dxg, size_t ldx, float *dhg, const float *dh_new,
                               const float *gates, const float *h, const float *active, int n, int h_width);
 
-    /* --- latent sample: z = mu + exp(logvar/2)·eps; backward writes (+=) dmu, dlogvar -- */
+    /* --- latent sample: z = mu + exp(logvar/2)·eps; backward adds to dmu and dlogvar (or NULL) -- */
     void (*reparameterise)(struct device *d, float *z, const float *mu, const float *logvar, const float *eps,
                            size_t n);
     void (*reparameterise_backward)(struct device *d, float *dmu, float *dlogvar, const float *dz,
@@ -131,7 +133,7 @@ struct device {
      * Σ_rows weight[row]·Σ_cols e(a-b); weight (rows) on the device. */
     double (*loss)(struct device *d, float *da, const float *a, const float *b, const float *weight, int rows,
                    int cols, enum element_loss kind, float huber_c);
-    /* weight·Σ ½(exp(logvar) + mu² - 1 - logvar) */
+    /* weight·Σ ½(exp(logvar) + mu² - 1 - logvar); adds to dmu and dlogvar (or NULL). */
     double (*kl_loss)(struct device *d, float *dmu, float *dlogvar, const float *mu, const float *logvar, float weight,
                       size_t n);
     double (*sum_squares)(struct device *d, const float *x, size_t n);

@@ -63,7 +63,7 @@ struct tensor *op_recover_joints(struct tape *t, struct tensor *x, struct tensor
 /* x with rows multiplied by device factors (rows). */
 struct tensor *op_mask_rows(struct tape *t, struct tensor *x, const float *factor);
 
-/* Losses return their value and seed gradients at once (add to a's, and b's if wanted). */
+/* Losses return their value and seed gradients at once: they add to a's; b (NULL: zeros) is a target. */
 double op_loss(struct tape *t, struct tensor *a, struct tensor *b, const float *row_weight, enum element_loss kind,
                float huber_c);
 double op_kl(struct tape *t, struct tensor *mu, struct tensor *logvar, float weight);

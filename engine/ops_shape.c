@@ -90,7 +90,11 @@ static void combine_back(struct tape *t, struct node *n)
 
 struct tensor *op_combine_rows(struct tape *t, const float *ca, struct tensor *a, const float *cb, struct tensor *b)
 {
-    if (!a || (cb && !b)) return NULL;
+    if (!ca || !a || (cb && !b)) return NULL;
+    if (b && (!cb || b->rows != a->rows || b->cols != a->cols)) {
+        tape_error(t, "row sum of %d x %d and %d x %d", a->rows, a->cols, b->rows, b->cols);
+        return NULL;
+    }
     struct tensor *y = tape_tensor(t, a->rows, a->cols);
     if (!y) return NULL;
     t->device->combine_rows(t->device, y->x, ca, a->x, cb, b ? b->x : NULL, a->rows, a->cols, 0);
@@ -276,13 +280,18 @@ struct tensor *op_gather(struct tape *t, struct tensor *table, const int *index,
 static void reparameterise_back(struct tape *t, struct node *n)
 {
     float *dmu = tape_grad_zeroed(t, n->in[0]), *dlv = tape_grad_zeroed(t, n->in[1]);
-    if (dmu && dlv)
+    if (dmu || dlv)
         t->device->reparameterise_backward(t->device, dmu, dlv, n->out->g, n->in[1]->x, n->in[2]->x, size_of(n->out));
 }
 
 struct tensor *op_reparameterise(struct tape *t, struct tensor *mu, struct tensor *logvar, struct tensor *eps)
 {
     if (!mu || !logvar || !eps) return NULL;
+    if (size_of(logvar) != size_of(mu) || size_of(eps) != size_of(mu)) {
+        tape_error(t, "latent sample of %d x %d means, %d x %d variances, %d x %d noise", mu->rows, mu->cols, logvar->rows,
+                   logvar->cols, eps->rows, eps->cols);
+        return NULL;
+    }
     struct tensor *z = tape_tensor(t, mu->rows, mu->cols);
     if (!z) return NULL;
     t->device->reparameterise(t->device, z->x, mu->x, logvar->x, eps->x, size_of(mu));
@@ -347,6 +356,10 @@ double op_loss(struct tape *t, struct tensor *a, struct tensor *b, const float *
 double op_kl(struct tape *t, struct tensor *mu, struct tensor *logvar, float weight)
 {
     if (!mu || !logvar) return 0;
+    if (size_of(logvar) != size_of(mu)) {
+        tape_error(t, "KL of %d x %d means and %d x %d variances", mu->rows, mu->cols, logvar->rows, logvar->cols);
+        return 0;
+    }
     float *dmu = t->recording ? tape_grad_zeroed(t, mu) : NULL, *dlv = t->recording ? tape_grad_zeroed(t, logvar) : NULL;
     return t->device->kl_loss(t->device, dmu, dlv, mu->x, logvar->x, weight, size_of(mu));
 }

@@ -17,8 +17,8 @@ static int start(struct sampler *s, enum sampler_kind kind, int steps, float gui
 int sampler_ddim(struct sampler *s, int steps, float guidance, struct error *e)
 {
     int rc = start(s, SAMPLER_DDIM, steps, guidance, e);
-    if (!rc) ddim_timesteps(steps, 1, s->timesteps);
-    if (!rc && s->timesteps[0] >= TRAIN_STEPS) s->timesteps[0] = TRAIN_STEPS - 1;
+    int offset = steps < TRAIN_STEPS;      /* all 1000 steps leave no room for one */
+    if (!rc) ddim_timesteps(steps, offset, s->timesteps);
     return rc;
 }
 

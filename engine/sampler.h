@@ -16,7 +16,7 @@ struct sampler {
     float guidance;          /* s: DDIM mixes ε_u + s(ε_c - ε_u) when s > 1; LCM embeds w = s - 1 */
 };
 
-/* DDIM: η = 0, leading spacing, offset 1, ᾱ_0 after the last step. */
+/* DDIM: η = 0, leading spacing, offset 1 (0 with all 1000 steps), ᾱ_0 after the last step. */
 int sampler_ddim(struct sampler *s, int steps, float guidance, struct error *e);
 /* LCM: generation 1 uses the grid of `original` points, generation 2 the published
  * table; guidance <= 0 takes the published scale (7.5, or 8.0/12.5/13.5). */

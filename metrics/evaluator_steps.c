@@ -168,6 +168,18 @@ static void embed_piece(struct tape *t, const struct evaluator *ev, const struct
                              p->count, NULL);
 }
 
+static const double distance_offset = 1e-6;
+
+double matching_distance(const float *x, const float *y, int dim)
+{
+    double square = 0;
+    for (int i = 0; i < dim; i++) {
+        double u = (double)x[i] - (double)y[i] + distance_offset;
+        square += u * u;
+    }
+    return sqrt(square);
+}
+
 /* The objective and its derivatives, in double. text, motion (n, dim); dtext, dmotion written. */
 static void matching_objective(const struct matching_batch *b, int dim, const float *text, const float *motion,
                                float *dtext, float *dmotion, struct matching_losses *losses)
@@ -182,14 +194,10 @@ static void matching_objective(const struct matching_batch *b, int dim, const fl
         double weight = 1.0 / (double)n / (k < 0 ? 1.0 : (double)b->nshifts);
         for (int i = 0; i < n; i++) {
             size_t at = (size_t)i * width, other = (size_t)((i + shift) % n) * width;
-            double square = 0, slope;   /* slope: derivative of the loss by d, divided by d */
-            for (size_t j = 0; j < width; j++) {
-                double u = (double)text[at + j] - (double)motion[other + j] + 1e-6;
-                square += u * u;
-            }
-            double d = sqrt(square), gap = (double)b->margin - d;
+            double slope;   /* derivative of the loss by d, divided by d */
+            double d = matching_distance(text + at, motion + other, dim), gap = (double)b->margin - d;
             if (k < 0) {
-                losses->positive += weight * square;
+                losses->positive += weight * d * d;
                 slope = 2 * weight;
             } else {
                 if (gap <= 0 || d == 0) continue;
@@ -197,7 +205,7 @@ static void matching_objective(const struct matching_batch *b, int dim, const fl
                 slope = -2 * weight * gap / d;
             }
             for (size_t j = 0; j < width; j++) {
-                float u = (float)(slope * ((double)text[at + j] - (double)motion[other + j] + 1e-6));
+                float u = (float)(slope * ((double)text[at + j] - (double)motion[other + j] + distance_offset));
                 dtext[at + j] += u;
                 dmotion[other + j] -= u;
             }

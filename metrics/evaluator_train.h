@@ -62,9 +62,10 @@ struct matching_losses {
     double positive, negative, total;
     double norm_text, norm_motion;   /* of the gradients, before clipping */
 };
+/* d(x, y) = |x - y + 1e-6|, the 1e-6 added to every component: the distance of the loss. */
+double matching_distance(const float *x, const float *y, int dim);
 /* One Adam step of rate t->config.rate; text and motion encoder are clipped separately to t->config.clip. t trains
- * {&ev->text, &ev->motion}; t->gradient[0] holds the gradients before clipping. Loss, with
- * d(x,y) = |x - y + 1e-6|: mean d(text, own motion)² + mean max(0, margin - d(text, other motion))². */
+ * {&ev->text, &ev->motion}; t->gradient[0] holds the gradients before clipping. Loss: mean d(text, own motion)² + mean max(0, margin - d(text, other motion))². */
 int matching_step(struct trainer *t, const struct evaluator *ev, const struct matching_batch *batch,
                   struct matching_losses *losses, struct error *e);
 

@@ -11,6 +11,7 @@
 
 #include <gsl/gsl_eigen.h>
 
+#include "../bench/slot_consistency.h"
 #include "../engine/rng.h"
 #include "../metrics/control.h"
 #include "../metrics/diversity.h"
@@ -21,7 +22,6 @@
 #include "../metrics/physical.h"
 #include "../metrics/precision.h"
 #include "../metrics/reconstruction.h"
-#include "../metrics/slots.h"
 #include "../metrics/symmetric.h"
 #include "../metrics/table.h"
 
@@ -497,18 +497,15 @@ static void test_distinct_pools(void **state)
 static void test_slots(void **state)
 {
     (void)state;
-    assert_true(slots_hold("content=walk;style=old", "style=old;pace=slow;content=walk"));
-    assert_false(slots_hold("content=walk;style=old", "content=walk;style=older"));
-    assert_false(slots_hold("content=walk;style=old", "content=walk"));
-    assert_true(slots_hold("content=walk;", "content=walk;content=walk"));
-    assert_false(slots_hold("", "content=walk"));
-    assert_false(slots_hold("content=walk", ""));
-    const char *const caption[] = {"a=1", "a=1;b=2", ""}, *const motion[] = {"a=1;b=2", "a=1;b=2", "a=1"};
-    struct slots s = {3, caption, motion};
-    assert_int_equal(consistency_from_slots(&s, 0, 2), 1);
-    assert_int_equal(consistency_from_slots(&s, 1, 2), 0);
-    assert_int_equal(consistency_from_slots(&s, 2, 0), 0);
-    assert_int_equal(consistency_from_slots(&s, 3, 0), 0);
+    const char *const caption[] = {"content=run;style=old", "content=sprint", "", "content"};
+    const char *const motion[] = {"style=old;content=run,sprint", "content=run;style=older", "content=sprint",
+                                  "content"};
+    const int expected[4][4] = {{1, 0, 0, 0}, {1, 0, 1, 0}, {0, 0, 0, 0}, {0, 0, 0, 0}};
+    struct slot_pairs p = {4, caption, motion};
+    for (int i = 0; i < 4; i++)
+        for (int j = 0; j < 4; j++)
+            assert_int_equal(slot_consistency(&p, i, j), expected[i][j]);
+    assert_int_equal(slot_consistency(&p, 4, 0), 0);
 }
 
 /* ---- Diversity, MultiModality ---- */

@@ -1,0 +1,407 @@
+#include "evaluation.h"
+#include "../datasets/consistency.h"
+#include "../metrics/diversity.h"
+#include "../metrics/frechet.h"
+#include "../metrics/kernel_distance.h"
+#include "../metrics/precision.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CHUNK = 512, REFERENCE_BATCH = 32 };
+
+const char *measure_name(enum measure m)
+{
+    static const char *const names[M_COUNT] = {
+        "R_precision_top_1", "R_precision_top_2", "R_precision_top_3", "R_precision_any_top_1", "R_precision_any_top_2",
+        "R_precision_any_top_3", "R_precision_distinct_top_1", "R_precision_distinct_top_2", "R_precision_distinct_top_3",
+        "FID", "KID", "MM_dist", "Diversity", "MultiModality"};
+    return names[m];
+}
+
+int evaluation_open(struct evaluation *ev, struct chain *c, const struct evaluator *evaluator, const char *split,
+                    int limit, struct error *e)
+{
+    memset(ev, 0, sizeof *ev);
+    ev->chain = c;
+    ev->evaluator = evaluator;
+    ev->dim = evaluator->size.embedding;
+    ev->generated_batch = c->x->batch;
+    int rc = items_build(&c->set, split, &ev->items, e);
+    if (rc) return rc;
+    int total = ev->items.count, n = limit > 0 && limit < total ? limit : total;
+    if (n < c->x->pool)
+        rc = error_set(e, ERR_USAGE, "%s: %d test items do not fill one pool of %d; raise --limit", c->set.path, n, c->x->pool);
+    ev->n = n;
+    size_t rows = (size_t)n;
+    ev->chosen = malloc((size_t)total * sizeof *ev->chosen);
+    ev->draws = malloc(rows * sizeof *ev->draws);
+    ev->texts = malloc(rows * sizeof *ev->texts);
+    ev->text = malloc(rows * (size_t)ev->dim * sizeof(float));
+    ev->real = malloc(rows * (size_t)ev->dim * sizeof(float));
+    ev->pools = calloc(1, sizeof *ev->pools);
+    ev->distinct = calloc(1, sizeof *ev->distinct);
+    if (!rc && (!ev->chosen || !ev->draws || !ev->texts || !ev->text || !ev->real || !ev->pools || !ev->distinct))
+        rc = error_memory(e, "the evaluation");
+    if (!rc) {
+        struct rng r = rng_make(c->x->seed, rng_stream("limit"));
+        for (int i = 0; i < total; i++) ev->chosen[i] = i;
+        if (n < total) {
+            rng_shuffle(&r, ev->chosen, total);
+            for (int i = 1; i < n; i++)      /* insertion sort: loader order again */
+                for (int k = i; k > 0 && ev->chosen[k] < ev->chosen[k - 1]; k--) {
+                    int swap = ev->chosen[k];
+                    ev->chosen[k] = ev->chosen[k - 1];
+                    ev->chosen[k - 1] = swap;
+                }
+        }
+    }
+    if (rc) evaluation_close(ev);
+    return rc;
+}
+
+static void forget_replication(struct evaluation *ev)
+{
+    if (ev->pools) pools_free(ev->pools);
+    if (ev->distinct) pools_free(ev->distinct);
+    if (ev->pools) memset(ev->pools, 0, sizeof *ev->pools);
+    if (ev->distinct) memset(ev->distinct, 0, sizeof *ev->distinct);
+}
+
+void evaluation_close(struct evaluation *ev)
+{
+    forget_replication(ev);
+    items_free(&ev->items);
+    free(ev->chosen);
+    free(ev->draws);
+    free(ev->texts);
+    free(ev->text);
+    free(ev->real);
+    free(ev->train);
+    free(ev->pools);
+    free(ev->distinct);
+    memset(ev, 0, sizeof *ev);
+}
+
+/* --- embeddings --------------------------------------------------------------------- */
+
+/* Embeds n motions of dataset-normalised features (n, frames, nfeats), padded with zeros, in place.
+ * The padding rule is MotionLCM's: batches of `batch`, each as long as its longest clip. */
+static int embed(const struct evaluation *ev, float *x, int n, int frames, const int *lengths, int batch, float *out,
+                 struct error *e)
+{
+    const struct set *s = &ev->chain->set;
+    float *row = calloc((size_t)s->nfeats, sizeof *row);
+    if (!row) return error_memory(e, "the evaluation");
+    evaluator_renormalise(row, row, 1, s->nfeats, s->mean, s->std, s->mean_eval, s->std_eval);
+    evaluator_renormalise(x, x, (size_t)n * (size_t)frames, s->nfeats, s->mean, s->std, s->mean_eval, s->std_eval);
+    struct evaluator_padding rule = {EVALUATOR_PADDING_BATCH, batch, 0, row};
+    int rc = evaluator_embed_motion(ev->evaluator, x, n, frames, lengths, &rule, out, e);
+    free(row);
+    return rc;
+}
+
+static int longest(const int *lengths, int n)
+{
+    int most = 0;
+    for (int i = 0; i < n; i++)
+        if (lengths[i] > most) most = lengths[i];
+    return most;
+}
+
+/* Embeds real windows, chunk by chunk. */
+static int embed_draws(const struct evaluation *ev, const struct items *items, const struct draw *draws, int n, float *out,
+                       struct error *e)
+{
+    const struct set *s = &ev->chain->set;
+    int lengths[CHUNK], rc = 0;
+    for (int first = 0; first < n && !rc; first += CHUNK) {
+        int count = n - first < CHUNK ? n - first : CHUNK;
+        for (int i = 0; i < count; i++) lengths[i] = draws[first + i].length;
+        int frames = longest(lengths, count);
+        size_t clip = (size_t)frames * (size_t)s->nfeats;
+        float *x = calloc((size_t)count * clip, sizeof *x);
+        if (!x) return error_memory(e, "the evaluation");
+        for (int i = 0; i < count; i++) draw_motion(s, items, &draws[first + i], s->mean, s->std, x + (size_t)i * clip);
+        rc = embed(ev, x, count, frames, lengths, REFERENCE_BATCH, out + (size_t)first * (size_t)ev->dim, e);
+        free(x);
+    }
+    return rc;
+}
+
+static int embed_captions(const struct evaluation *ev, float *out, struct error *e)
+{
+    const struct words *words = &ev->chain->set.words;
+    size_t n = (size_t)ev->n, tokens = WORDS_MAX_TOKENS;
+    float *vectors = malloc(n * tokens * (size_t)words->dim * sizeof *vectors);
+    float *speech = malloc(n * tokens * WORDS_POS * sizeof *speech);
+    int *lengths = malloc(n * sizeof *lengths), rc = 0;
+    if (!vectors || !speech || !lengths) rc = error_memory(e, "the evaluation");
+    for (size_t i = 0; i < n && !rc; i++) {
+        const struct draw *d = &ev->draws[i];
+        rc = words_encode(words, ev->items.list[d->item].captions[d->caption]->tokens, vectors + i * tokens * (size_t)words->dim,
+                          speech + i * tokens * WORDS_POS, &lengths[i], e);
+    }
+    if (!rc) rc = evaluator_embed_text(ev->evaluator, vectors, speech, ev->n, WORDS_MAX_TOKENS, lengths, out, e);
+    free(vectors);
+    free(speech);
+    free(lengths);
+    return rc;
+}
+
+/* --- measures that every row has --------------------------------------------------------- */
+
+static int holds(const void *context, int text, int motion)
+{
+    const struct evaluation *ev = context;
+    const struct item *a = &ev->items.list[ev->draws[text].item], *b = &ev->items.list[ev->draws[motion].item];
+    return caption_consistent(a->captions[ev->draws[text].caption]->slots, ev->chain->set.clips[b->clip].slots);
+}
+
+static int score(const struct evaluation *ev, const float *motion, const float *reference, double out[M_COUNT], struct error *e)
+{
+    struct consistency any = {holds, ev};
+    struct precision p;
+    struct frechet f;
+    struct rng r = rng_make(ev->chain->x->seed, rng_stream("diversity") ^ (uint64_t)ev->replication);
+    for (int m = 0; m < M_COUNT; m++) out[m] = NAN;
+    int rc = r_precision(ev->text, motion, ev->n, ev->dim, ev->pools, NULL, &p, e);
+    if (rc) return rc;
+    for (int k = 0; k < 3; k++) out[M_TOP1 + k] = p.top[k];
+    out[M_DISTANCE] = p.mm_distance;
+    rc = r_precision(ev->text, motion, ev->n, ev->dim, ev->pools, &any, &p, e);
+    for (int k = 0; k < 3 && !rc; k++) out[M_ANY1 + k] = p.top[k];
+    if (!rc && ev->distinct->count) {
+        rc = r_precision(ev->text, motion, ev->n, ev->dim, ev->distinct, NULL, &p, e);
+        for (int k = 0; k < 3 && !rc; k++) out[M_DISTINCT1 + k] = p.top[k];
+    }
+    if (!rc) rc = frechet_distance(reference, ev->n, motion, ev->n, ev->dim, &f, e);
+    if (!rc) out[M_FID] = f.distance;
+    if (!rc) rc = kernel_distance(reference, ev->n, motion, ev->n, ev->dim, &out[M_KID], e);
+    int pairs = ev->chain->x->diversity_times;
+    if (!rc && ev->n >= pairs) rc = diversity_drawn(motion, ev->n, ev->dim, pairs, &r, &out[M_DIVERSITY], e);
+    return rc;
+}
+
+int evaluation_replicate(struct evaluation *ev, int replication, double out[M_COUNT], struct error *e)
+{
+    const struct chain *c = ev->chain;
+    const struct set *s = &c->set;
+    struct rng r = rng_make(c->x->seed, rng_stream("replication") ^ (uint64_t)replication);
+    struct consistency any = {holds, ev};
+    struct error ignored;
+    struct draw *again = malloc((size_t)ev->n * sizeof *again);
+    float *second = malloc((size_t)ev->n * (size_t)ev->dim * sizeof *second);
+    forget_replication(ev);
+    ev->replication = replication;
+    int rc = again && second ? 0 : error_memory(e, "the evaluation");
+    for (int i = 0; i < ev->n && !rc; i++) {
+        ev->draws[i] = item_draw(s, &ev->items, ev->chosen[i], &r);
+        ev->texts[i] = ev->items.list[ev->chosen[i]].captions[ev->draws[i].caption]->text;
+        again[i] = item_draw(s, &ev->items, ev->chosen[i], &r);
+    }
+    if (!rc) rc = pools_permuted(ev->n, c->x->pool, &r, ev->pools, e);
+    /* pools of different meanings exist only where the split has enough classes */
+    if (!rc && pools_distinct(ev->n, c->x->pool, ev->n / c->x->pool, &any, &r, ev->distinct, &ignored))
+        memset(ev->distinct, 0, sizeof *ev->distinct);
+    if (!rc) rc = embed_captions(ev, ev->text, e);
+    if (!rc) rc = embed_draws(ev, &ev->items, ev->draws, ev->n, ev->real, e);
+    if (!rc) rc = embed_draws(ev, &ev->items, again, ev->n, second, e);
+    if (!rc) rc = score(ev, ev->real, second, out, e);
+    free(again);
+    free(second);
+    return rc;
+}
+
+int evaluation_train_distance(struct evaluation *ev, double *fid, struct error *e)
+{
+    const struct chain *c = ev->chain;
+    struct rng r = rng_make(c->x->seed, rng_stream("train sample") ^ (uint64_t)ev->replication);
+    int n = ev->n < c->train.count ? ev->n : c->train.count, rc = 0;
+    int *pick = malloc((size_t)c->train.count * sizeof *pick);
+    struct draw *draws = malloc((size_t)n * sizeof *draws);
+    float *x = malloc((size_t)n * (size_t)ev->dim * sizeof *x);
+    struct frechet f;
+    if (!pick || !draws || !x) rc = error_memory(e, "the evaluation");
+    if (!rc) {
+        for (int i = 0; i < c->train.count; i++) pick[i] = i;
+        rng_shuffle(&r, pick, c->train.count);
+        for (int i = 0; i < n; i++) draws[i] = item_draw(&c->set, &c->train, pick[i], &r);
+        rc = embed_draws(ev, &c->train, draws, n, x, e);
+    }
+    if (!rc) rc = frechet_distance(ev->real, ev->n, x, n, ev->dim, &f, e);
+    if (!rc) *fid = f.distance;
+    free(pick);
+    free(draws);
+    free(x);
+    return rc;
+}
+
+int evaluation_ceiling(struct evaluation *ev, double top[3], double *consistent, struct error *e)
+{
+    struct consistency any = {holds, ev};
+    struct precision_ceiling ceiling;
+    int rc = r_precision_ceiling(ev->n, ev->pools, &any, &ceiling, e);
+    if (rc) return rc;
+    memcpy(top, ceiling.top, 3 * sizeof *top);
+    *consistent = ceiling.mean_consistent;
+    return 0;
+}
+
+/* --- generation ------------------------------------------------------------------------------ */
+
+/* A list of sentences to generate, cut into jobs of a few. */
+struct generation {
+    const struct set *set;
+    const struct items *items;
+    const struct system *system;
+    const char *const *texts;
+    const int *lengths;
+    const uint64_t *sample;
+    const struct draw *draws;        /* for systems that read the real motion, or NULL */
+    int n, frames, batch;
+    uint64_t seed, stream;
+    float *out;                      /* (n, frames, nfeats), zero beyond the lengths */
+};
+
+static int generate_job(void *context, struct tape *t, int job, struct error *e)
+{
+    struct generation *g = context;
+    int first = job * g->batch, n = g->n - first < g->batch ? g->n - first : g->batch, nf = g->set->nfeats;
+    struct system_request r = {.texts = g->texts + first, .lengths = g->lengths + first, .batch = n,
+                               .frames = longest(g->lengths + first, n), .seed = g->seed, .stream = g->stream,
+                               .sample = g->sample + first};
+    size_t clip = (size_t)r.frames * (size_t)nf;
+    float *real = NULL;
+    if (g->system->kind->reads_reference) {
+        real = calloc((size_t)n * clip, sizeof *real);
+        if (!real || !g->draws) {
+            free(real);
+            return error_set(e, ERR_INTERNAL, "%s needs real motions", g->system->kind->name);
+        }
+        for (int i = 0; i < n; i++)
+            draw_motion(g->set, g->items, &g->draws[first + i], g->set->mean, g->set->std, real + (size_t)i * clip);
+        r.reference = real;
+    }
+    struct tensor *y = g->system->kind->generate(t, g->system, &r, NULL);
+    free(real);
+    int rc = tape_failed(t, e);
+    if (rc) return rc;
+    float *host = malloc((size_t)n * clip * sizeof *host);
+    if (!host) return error_memory(e, "generated motions");
+    t->device->download(t->device, host, y->x, (size_t)n * clip);
+    for (size_t i = 0; i < (size_t)n * clip && !rc; i++)
+        if (!isfinite(host[i]))
+            rc = error_set(e, ERR_INTERNAL, "%s generates a non-finite motion for \"%.60s\"; train it again",
+                           g->system->kind->name, r.texts[i / clip]);
+    for (int i = 0; i < n; i++)
+        memcpy(g->out + (size_t)(first + i) * (size_t)g->frames * (size_t)nf, host + (size_t)i * clip, clip * sizeof *host);
+    free(host);
+    return rc;
+}
+
+/* Generates and embeds n sentences; noise of sentence i is that of sample[i]. */
+static int generate_and_embed(const struct evaluation *ev, struct generation g, int embed_batch, int chunk, float *out,
+                              struct error *e)
+{
+    int n = g.n, rc = 0;
+    const char *const *texts = g.texts;
+    const int *lengths = g.lengths;
+    const uint64_t *sample = g.sample;
+    const struct draw *draws = g.draws;
+    for (int first = 0; first < n && !rc; first += chunk) {
+        int count = n - first < chunk ? n - first : chunk;
+        g.texts = texts + first;
+        g.lengths = lengths + first;
+        g.sample = sample + first;
+        g.draws = draws ? draws + first : NULL;
+        g.n = count;
+        g.frames = longest(g.lengths, count);
+        g.out = calloc((size_t)count * (size_t)g.frames * (size_t)g.set->nfeats, sizeof *g.out);
+        if (!g.out) return error_memory(e, "generated motions");
+        rc = lanes_run(&ev->chain->lanes, (count + g.batch - 1) / g.batch, generate_job, &g, e);
+        if (!rc) rc = embed(ev, g.out, count, g.frames, g.lengths, embed_batch, out + (size_t)first * (size_t)ev->dim, e);
+        free(g.out);
+    }
+    return rc;
+}
+
+static int measure_multimodality(struct evaluation *ev, struct generation g, double *out,
+                                 struct error *e)
+{
+    const struct experiment *x = ev->chain->x;
+    int texts = x->mm_samples, repeats = x->mm_repeats, n = texts * repeats, rc = 0;
+    struct rng r = rng_make(x->seed, rng_stream("multimodality") ^ (uint64_t)ev->replication);
+    int *pick = malloc((size_t)ev->n * sizeof *pick), *lengths = malloc((size_t)n * sizeof *lengths);
+    const char **words = malloc((size_t)n * sizeof *words);
+    uint64_t *sample = malloc((size_t)n * sizeof *sample);
+    float *embedded = malloc((size_t)n * (size_t)ev->dim * sizeof *embedded);
+    if (!pick || !lengths || !words || !sample || !embedded) rc = error_memory(e, "MultiModality");
+    if (!rc) {
+        for (int i = 0; i < ev->n; i++) pick[i] = i;
+        rng_shuffle(&r, pick, ev->n);
+        for (int i = 0; i < n; i++) {
+            int item = pick[i / repeats];
+            lengths[i] = ev->draws[item].length;
+            words[i] = ev->texts[item];
+            sample[i] = (uint64_t)i;
+        }
+        g.texts = words;
+        g.lengths = lengths;
+        g.sample = sample;
+        g.draws = NULL;
+        g.n = n;
+        g.batch = repeats;
+        g.stream = rng_stream("multimodality noise") ^ (uint64_t)ev->replication;
+        rc = generate_and_embed(ev, g, repeats, repeats * 16, embedded, e);
+    }
+    if (!rc) rc = multimodality_drawn(embedded, texts, repeats, ev->dim, x->mm_times, &r, out, e);
+    free(pick);
+    free(lengths);
+    free(words);
+    free(sample);
+    free(embedded);
+    return rc;
+}
+
+int evaluation_measure(struct evaluation *ev, const struct system *s, double out[M_COUNT], struct error *e)
+{
+    const struct experiment *x = ev->chain->x;
+    size_t n = (size_t)ev->n;
+    float *generated = malloc(n * (size_t)ev->dim * sizeof *generated);
+    int *lengths = malloc(n * sizeof *lengths), rc = 0;
+    uint64_t *sample = malloc(n * sizeof *sample);
+    if (!generated || !lengths || !sample) rc = error_memory(e, "the evaluation");
+    for (size_t i = 0; i < n && !rc; i++) {
+        lengths[i] = ev->draws[i].length;
+        sample[i] = i;
+    }
+    struct generation g = {.set = &ev->chain->set, .items = &ev->items, .system = s, .texts = ev->texts, .lengths = lengths,
+                           .sample = sample, .draws = ev->draws, .n = ev->n, .batch = ev->generated_batch, .seed = x->seed,
+                           .stream = rng_stream("generation noise") ^ (uint64_t)ev->replication};
+    if (!rc) rc = generate_and_embed(ev, g, REFERENCE_BATCH, CHUNK, generated, e);
+    if (!rc) rc = score(ev, generated, ev->real, out, e);
+    if (!rc && x->mm_samples > 0 && s->kind->sampled && x->mm_samples <= ev->n)
+        rc = measure_multimodality(ev, g, &out[M_MULTIMODALITY], e);
+    free(generated);
+    free(lengths);
+    free(sample);
+    return rc;
+}
+
+int generate_one(struct lanes *lanes, const struct set *set, const struct system *s, const char *text, int frames,
+                 uint64_t seed, float **features, struct error *e)
+{
+    uint64_t sample = 0;
+    size_t nf = (size_t)set->nfeats;
+    float *x = calloc((size_t)frames * nf, sizeof *x);
+    if (!x) return error_memory(e, "a generated motion");
+    struct generation g = {.set = set, .system = s, .texts = &text, .lengths = &frames, .sample = &sample, .n = 1,
+                           .frames = frames, .batch = 1, .seed = seed, .stream = rng_stream("generate"), .out = x};
+    int rc = lanes_run(lanes, 1, generate_job, &g, e);
+    for (int i = 0; i < frames && !rc; i++)
+        for (size_t k = 0; k < nf; k++) x[(size_t)i * nf + k] = x[(size_t)i * nf + k] * set->std[k] + set->mean[k];
+    if (rc) free(x);
+    else *features = x;
+    return rc;
+}

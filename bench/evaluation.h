@@ -1,0 +1,53 @@
+/* One replication of the protocol: draw, generate, embed, measure. */
+#ifndef MLCM_EVALUATION_H
+#define MLCM_EVALUATION_H
+
+#include "../baselines/system.h"
+#include "../metrics/evaluator.h"
+#include "chain.h"
+
+/* The metrics of one replication of one row; absent ones are NAN. */
+enum measure {
+    M_TOP1, M_TOP2, M_TOP3, M_ANY1, M_ANY2, M_ANY3, M_DISTINCT1, M_DISTINCT2, M_DISTINCT3, M_FID, M_KID, M_DISTANCE,
+    M_DIVERSITY, M_MULTIMODALITY, M_COUNT
+};
+const char *measure_name(enum measure m);      /* as in metrics/table.h */
+
+struct evaluation {
+    struct chain *chain;
+    const struct evaluator *evaluator;
+    struct items items;               /* of the test split, in loader order */
+    int n;                            /* items used: all, or the limit's random choice */
+    int *chosen;                      /* (n) item numbers, ascending in length */
+    int generated_batch;              /* sentences generated together */
+    /* of the current replication */
+    int replication;
+    struct draw *draws;               /* (n) */
+    const char **texts;               /* (n) */
+    float *text, *real;               /* embeddings (n, dim) */
+    float *train;                     /* embeddings of as many training motions (n, dim) */
+    struct pools *pools, *distinct;
+    int dim;
+};
+
+/* limit 0: the whole split. */
+int evaluation_open(struct evaluation *ev, struct chain *c, const struct evaluator *evaluator, const char *split,
+                    int limit, struct error *e);
+void evaluation_close(struct evaluation *ev);
+
+/* Draws captions and windows of replication r, embeds texts and real motions. Results of the row of
+ * real motions go to out: FID and KID are against a second, independent draw of the same clips. */
+int evaluation_replicate(struct evaluation *ev, int r, double out[M_COUNT], struct error *e);
+/* FID of as many random training motions against the test motions: the floor that a perfect
+ * generator of the training distribution reaches. */
+int evaluation_train_distance(struct evaluation *ev, double *fid, struct error *e);
+/* The ceilings of R-Precision for a perfect reader in this replication's pools (top 1, 2, 3). */
+int evaluation_ceiling(struct evaluation *ev, double top[3], double *consistent, struct error *e);
+/* Generates for every drawn caption and measures; MultiModality too if the protocol has it. */
+int evaluation_measure(struct evaluation *ev, const struct system *s, double out[M_COUNT], struct error *e);
+
+/* Features, de-normalised, of one sentence (frames, nfeats), malloc'd: for strips and exports. */
+int generate_one(struct lanes *lanes, const struct set *set, const struct system *s, const char *text, int frames,
+                 uint64_t seed, float **features, struct error *e);
+
+#endif

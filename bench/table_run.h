@@ -1,0 +1,29 @@
+/* The main job: all models of an experiment, all replications, one results document. */
+#ifndef MLCM_TABLE_RUN_H
+#define MLCM_TABLE_RUN_H
+
+#include "evaluation.h"
+#include "results.h"
+
+/* The networks that an experiment's models share, loaded once. */
+struct loaded {
+    struct vae vae;
+    struct text_encoder text;             /* MLD's and, frozen, MotionLCM's */
+    struct denoiser mld, lcm;
+    struct evaluator evaluator;
+    struct system systems[MAX_MODELS];
+};
+int loaded_open(struct loaded *l, struct chain *c, int with_evaluator, struct error *e);
+void loaded_close(struct loaded *l);
+/* The system of one model entry; fails on an unknown name. */
+int loaded_system(struct loaded *l, const struct experiment *x, const struct model_entry *m, struct system *s, struct error *e);
+
+struct table_options {
+    int limit, replications;              /* 0: the experiment's */
+    int quiet, skip_timing;
+    const char *partial;                  /* file of finished replications, for resuming */
+};
+/* Fills r (results_begin'd here; the caller frees it also after an error). */
+int table_run(struct chain *c, struct loaded *l, const struct table_options *o, struct results *r, struct error *e);
+
+#endif

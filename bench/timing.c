@@ -1,0 +1,90 @@
+#include "timing.h"
+#include "../metrics/latency.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static const char *const names[3] = {"AITS", "AITS_without_text", "AITS_batch_32"};
+static const char *const definitions[3] = {
+    "seconds a sentence at batch 1 from the caption string to the decoded motion features; loading and warm-up excluded, "
+    "device synchronised, no embedding cache",
+    "AITS less the text encoder's share",
+    "seconds of a batch of 32 sentences from caption strings to decoded features, divided by 32"};
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* One run over `batch` sentences; stages are added up in clock. */
+static int run(struct tape *t, const struct chain *c, const struct items *items, const struct system *s, int number, int batch,
+               double *seconds, struct stage_clock *clock, struct error *e)
+{
+    const char *texts[32];
+    int lengths[32], frames = 0;
+    uint64_t sample[32];
+    struct rng r = rng_make(c->x->seed, rng_stream("timing") ^ (uint64_t)number ^ ((uint64_t)batch << 32));
+    for (int i = 0; i < batch; i++) {
+        struct draw d = item_draw(&c->set, items, (int)rng_below(&r, (uint32_t)items->count), &r);
+        texts[i] = items->list[d.item].captions[d.caption]->text;
+        lengths[i] = d.length;
+        frames = d.length > frames ? d.length : frames;
+        sample[i] = (uint64_t)i;
+    }
+    struct system_request q = {.texts = texts, .lengths = lengths, .batch = batch, .frames = frames, .seed = c->x->seed,
+                               .stream = (uint64_t)number, .sample = sample};
+    double start = now();
+    tape_start(t, 0, 0, 0, 0);
+    s->kind->generate(t, s, &q, clock);
+    t->device->synchronise(t->device);
+    *seconds = now() - start;
+    return tape_failed(t, e);
+}
+
+int timing_measure(struct chain *c, const struct items *items, const struct system *s, const char *model,
+                   struct results *r, double mean_seconds[3], double *runs_seconds, struct error *e)
+{
+    struct tape t;
+    const struct experiment *x = c->x;
+    int runs = x->time_runs, rc = 0;
+    double *times[3];
+    struct stage_clock sum[2] = {{0}}, clock;
+    tape_init(&t, &c->device);
+    for (int k = 0; k < 3; k++) times[k] = malloc((size_t)runs * sizeof *times[k]);
+    if (!times[0] || !times[1] || !times[2]) rc = error_memory(e, "the timing");
+    for (int big = 0; big < 2 && !rc; big++) {
+        int batch = big ? 32 : 1;
+        for (int i = -x->time_warmup; i < runs && !rc; i++) {
+            double seconds;
+            memset(&clock, 0, sizeof clock);
+            rc = run(&t, c, items, s, i, batch, &seconds, &clock, e);
+            if (i < 0 || rc) continue;
+            if (big) times[2][i] = seconds / batch;
+            else {
+                times[0][i] = seconds;
+                times[1][i] = seconds - clock.text;
+            }
+            sum[big].text += clock.text / batch;
+            sum[big].denoise += clock.denoise / batch;
+            sum[big].decode += clock.decode / batch;
+        }
+    }
+    for (int k = 0; k < 3 && !rc; k++) {
+        struct results_timing row = {.batch = k == 2 ? 32 : 1, .warmup = x->time_warmup,
+                                     .text = k == 1 ? 0 : sum[k == 2].text / runs, .denoise = sum[k == 2].denoise / runs,
+                                     .decode = sum[k == 2].decode / runs};
+        snprintf(row.model, sizeof row.model, "%s", model);
+        snprintf(row.name, sizeof row.name, "%s", names[k]);
+        snprintf(row.definition, sizeof row.definition, "%s", definitions[k]);
+        rc = latency_summary(times[k], runs, &row.latency, e);
+        mean_seconds[k] = row.latency.mean;
+        if (!rc) rc = results_add_timing(r, &row, e);
+    }
+    if (!rc && runs_seconds) memcpy(runs_seconds, times[0], (size_t)runs * sizeof *runs_seconds);
+    for (int k = 0; k < 3; k++) free(times[k]);
+    tape_free(&t);
+    return rc;
+}
