@@ -13,7 +13,7 @@
 /* Everything in dataset-normalised space, as generators give it. */
 struct evaluation {
     struct evaluator ev;
-    struct case_pairs gen, ref;
+    struct pair_batch gen, ref;
     float *mean, *std, *mean_eval, *std_eval, *padding;
     float *text, *emb_gen, *emb_ref;             /* (n, embedding) in the order of the input */
     int *order;                                  /* source row of each row in the order of the protocol */
@@ -22,8 +22,8 @@ struct evaluation {
 
 static void evaluation_free(struct evaluation *c)
 {
-    case_pairs_free(&c->gen);
-    case_pairs_free(&c->ref);
+    pair_batch_free(&c->gen);
+    pair_batch_free(&c->ref);
     free(c->mean);
     free(c->std);
     free(c->mean_eval);
@@ -38,30 +38,29 @@ static void evaluation_free(struct evaluation *c)
 static int read_row(struct h5 *f, const char *name, int width, float **row, struct error *e)
 {
     int dims[8];
-    int rc = case_read(f, name, 1, dims, row, e);
+    int rc = array_read(f, name, 1, dims, row, e);
     return rc || dims[0] == width ? rc : error_set(e, ERR_INPUT, "%s: %s has %d values instead of %d", h5_path(f), name, dims[0], width);
 }
 
 /* Reads the case and moves both sets of motions to evaluator space. */
 static int evaluation_read(struct h5 *f, struct device *d, struct evaluation *c, struct error *e)
 {
-    int rc = case_evaluator(&c->ev, d, f, "weights", e), nf = c->ev.size.nfeats;
+    int rc = group_evaluator(&c->ev, d, f, "weights", e), nf = c->ev.size.nfeats;
     if (rc) return rc;
-    if ((rc = case_pairs_read(f, &c->ev, "in/gen_normalised", "in/lengths", &c->gen, e)) ||
-        (rc = case_pairs_read(f, &c->ev, "in/ref_normalised", "in/lengths", &c->ref, e)) ||
+    if ((rc = pair_batch_read(f, &c->ev, "in/gen_normalised", "in/lengths", &c->gen, e)) ||
+        (rc = pair_batch_read(f, &c->ev, "in/ref_normalised", "in/lengths", &c->ref, e)) ||
         (rc = read_row(f, "in/mean", nf, &c->mean, e)) || (rc = read_row(f, "in/std", nf, &c->std, e)) ||
         (rc = read_row(f, "in/mean_eval", nf, &c->mean_eval, e)) || (rc = read_row(f, "in/std_eval", nf, &c->std_eval, e)))
         return rc;
     size_t n = (size_t)c->gen.n, dim = (size_t)c->ev.size.embedding;
     c->padding = calloc((size_t)nf, sizeof *c->padding);
     c->text = malloc(3 * n * dim * sizeof *c->text);
-    c->order = malloc(n * sizeof *c->order);
     for (int i = 0; i < 3; i++) c->rows[i] = malloc(n * dim * sizeof *c->rows[i]);
-    if (!c->padding || !c->text || !c->order || !c->rows[0] || !c->rows[1] || !c->rows[2] || c->ref.n != c->gen.n)
+    if (!c->padding || !c->text || !c->rows[0] || !c->rows[1] || !c->rows[2] || c->ref.n != c->gen.n)
         return error_memory(e, "an evaluation");
     c->emb_gen = c->text + n * dim;
     c->emb_ref = c->emb_gen + n * dim;
-    struct case_pairs *sides[2] = {&c->gen, &c->ref};
+    struct pair_batch *sides[2] = {&c->gen, &c->ref};
     for (int i = 0; i < 2; i++)
         evaluator_renormalise(sides[i]->motions, sides[i]->motions, n * (size_t)sides[i]->frames, nf, c->mean, c->std,
                               c->mean_eval, c->std_eval);
@@ -73,25 +72,18 @@ static int evaluation_read(struct h5 *f, struct device *d, struct evaluation *c,
 static int embed(struct verify *v, struct h5 *f, struct evaluation *c, const struct evaluator_padding *rule, int batch,
                  int used, const char *group, struct error *e)
 {
-    char name[NAME_SIZE], shape[20];
-    int n = c->gen.n, dim = c->ev.size.embedding, *want;
+    char name[NAME_SIZE];
+    int n = c->gen.n, dim = c->ev.size.embedding;
     int rc = evaluator_embed_motion(&c->ev, c->gen.motions, n, c->gen.frames, c->gen.m_lens, rule, c->emb_gen, e);
     if (!rc) rc = evaluator_embed_motion(&c->ev, c->ref.motions, n, c->ref.frames, c->ref.m_lens, rule, c->emb_ref, e);
-    if (!rc) rc = case_ints(f, case_join(name, group, "row_source_index"), used, &want, e);
-    if (rc) return rc;
-    for (int first = 0; first < n; first += batch) {
-        int members = n - first < batch ? n - first : batch;
-        evaluator_order(c->gen.m_lens + first, members, c->order + first);
-        for (int i = first; i < first + members; i++) c->order[i] += first;
-    }
-    snprintf(shape, sizeof shape, "%d", used);
-    verify_ints(v, name, shape, c->order, want, (size_t)used);
-    free(want);
+    free(c->order);
+    c->order = NULL;
+    if (!rc) rc = array_order(v, f, array_name(name, group, "row_source_index"), c->gen.m_lens, n, batch, used, &c->order, e);
     const float *from[3] = {c->text, c->emb_gen, c->emb_ref};
     static const char *const names[3] = {"emb_text", "emb_gen", "emb_gt"};
     for (int i = 0; i < 3 && !rc; i++) {
         rows_permuted(c->rows[i], from[i], c->order, used, dim);
-        rc = case_compare(v, f, case_join(name, group, names[i]), c->rows[i], (size_t)used * (size_t)dim, EMBEDDING_TOLERANCE, e);
+        rc = array_compare(v, f, array_name(name, group, names[i]), c->rows[i], (size_t)used * (size_t)dim, EMBEDDING_TOLERANCE, e);
     }
     return rc;
 }
@@ -106,8 +98,8 @@ static int check_diversity(struct verify *v, struct h5 *f, const float *x, int n
     snprintf(first, sizeof first, "motionlcm/diversity_%s_idx1", which);
     snprintf(second, sizeof second, "motionlcm/diversity_%s_idx2", which);
     int rc = h5_shape(f, first, &rank, dims, e);
-    if (!rc) rc = case_ints(f, first, dims[0], &a, e);
-    if (!rc) rc = case_ints(f, second, dims[0], &b, e);
+    if (!rc) rc = array_ints(f, first, dims[0], &a, e);
+    if (!rc) rc = array_ints(f, second, dims[0], &b, e);
     for (int i = 0; i < dims[0] && !rc; i++) {
         if (a[i] < 0 || a[i] >= n || b[i] < 0 || b[i] >= n) rc = error_set(e, ERR_INPUT, "%s: %s: an index out of range", h5_path(f), first);
         else {
@@ -116,7 +108,7 @@ static int check_diversity(struct verify *v, struct h5 *f, const float *x, int n
         }
     }
     if (!rc) rc = diversity(x, n, dim, a, b, dims[0], &value, e);
-    if (!rc) rc = case_compare_double(v, f, case_join(name, "motionlcm", member), &value, 1, 2 * SINGLE_TOLERANCE, e);
+    if (!rc) rc = array_compare_double(v, f, array_name(name, "motionlcm", member), &value, 1, 2 * SINGLE_TOLERANCE, e);
     free(a);
     free(b);
     return rc;
@@ -128,7 +120,7 @@ static int check_frechet(struct verify *v, struct h5 *f, const struct evaluation
     struct frechet d;
     char name[NAME_SIZE];
     int rc = frechet_distance(c->rows[2], n, c->rows[1], n, c->ev.size.embedding, &d, e);
-    return rc ? rc : case_compare_double(v, f, case_join(name, group, "FID"), &d.distance, 1, SINGLE_TOLERANCE, e);
+    return rc ? rc : array_compare_double(v, f, array_name(name, group, "FID"), &d.distance, 1, SINGLE_TOLERANCE, e);
 }
 
 /* R-Precision of both sets with given pools. */
@@ -148,17 +140,17 @@ static int check_motionlcm(struct verify *v, struct h5 *f, struct evaluation *c,
     struct precision gen, ref;
     const struct evaluator_padding rule = {EVALUATOR_PADDING_BATCH, batch, 0, c->padding};
     int rc = embed(v, f, c, &rule, batch, n, "motionlcm", e);
-    if (!rc) rc = case_ints(f, "motionlcm/shuffle_idx", n, &shuffle, e);
+    if (!rc) rc = array_ints(f, "motionlcm/shuffle_idx", n, &shuffle, e);
     if (!rc) rc = pools_of_order(shuffle, n, POOL_SIZE, &pools, e);
     if (!rc) rc = measure(c, n, &pools, &gen, &ref, e);
     for (int k = 0; k < PRECISION_TOPS && !rc; k++) {
         snprintf(name, sizeof name, "motionlcm/R_precision_top_%d", k + 1);
-        rc = case_compare_double(v, f, name, &gen.top[k], 1, 1e-6, e);
+        rc = array_compare_double(v, f, name, &gen.top[k], 1, 1e-6, e);
         snprintf(name, sizeof name, "motionlcm/gt_R_precision_top_%d", k + 1);
-        if (!rc) rc = case_compare_double(v, f, name, &ref.top[k], 1, 1e-6, e);
+        if (!rc) rc = array_compare_double(v, f, name, &ref.top[k], 1, 1e-6, e);
     }
-    if (!rc && !(rc = case_compare_value(v, f, "motionlcm", "Matching_score", gen.mm_distance, e)) &&
-        !(rc = case_compare_value(v, f, "motionlcm", "gt_Matching_score", ref.mm_distance, e)) &&
+    if (!rc && !(rc = array_compare_value(v, f, "motionlcm", "Matching_score", gen.mm_distance, e)) &&
+        !(rc = array_compare_value(v, f, "motionlcm", "gt_Matching_score", ref.mm_distance, e)) &&
         !(rc = check_frechet(v, f, c, n, "motionlcm", e)) &&
         !(rc = check_diversity(v, f, c->rows[1], n, c->ev.size.embedding, shuffle, "gen", "Diversity", e)))
         rc = check_diversity(v, f, c->rows[2], n, c->ev.size.embedding, shuffle, "gt", "gt_Diversity", e);
@@ -174,17 +166,17 @@ static int check_t2m(struct verify *v, struct h5 *f, struct evaluation *c, int b
     struct pools pools = {0};
     struct precision gen, ref;
     const struct evaluator_padding rule = {EVALUATOR_PADDING_FIXED, 0, longest, NULL};
-    int used = c->gen.n / batch * batch, rc = case_attribute(f, "t2m", "n_used", &wide, e);
+    int used = c->gen.n / batch * batch, rc = array_attribute(f, "t2m", "n_used", &wide, e);
     if (!rc && (int)wide != used)
         rc = error_set(e, ERR_INPUT, "%s: t2m uses %g rows, full batches of %d hold %d", h5_path(f), wide, batch, used);
     if (!rc) rc = embed(v, f, c, &rule, batch, used, "t2m", e);
     if (!rc) rc = pools_in_order(used, POOL_SIZE, &pools, e);
     if (!rc) rc = measure(c, used, &pools, &gen, &ref, e);
     pools_free(&pools);
-    if (!rc && !(rc = case_compare_double(v, f, "t2m/R_precision_gen", gen.top, PRECISION_TOPS, 1e-12, e)) &&
-        !(rc = case_compare_double(v, f, "t2m/R_precision_gt", ref.top, PRECISION_TOPS, 1e-12, e)) &&
-        !(rc = case_compare_value(v, f, "t2m", "MM_dist_gen", gen.mm_distance, e)) &&
-        !(rc = case_compare_value(v, f, "t2m", "MM_dist_gt", ref.mm_distance, e)))
+    if (!rc && !(rc = array_compare_double(v, f, "t2m/R_precision_gen", gen.top, PRECISION_TOPS, 1e-12, e)) &&
+        !(rc = array_compare_double(v, f, "t2m/R_precision_gt", ref.top, PRECISION_TOPS, 1e-12, e)) &&
+        !(rc = array_compare_value(v, f, "t2m", "MM_dist_gen", gen.mm_distance, e)) &&
+        !(rc = array_compare_value(v, f, "t2m", "MM_dist_gt", ref.mm_distance, e)))
         rc = check_frechet(v, f, c, used, "t2m", e);
     return rc;
 }
@@ -196,8 +188,8 @@ int verify_evaluation(struct verify *v, struct h5 *f, struct error *e)
     double batch, longest;
     int rc = device_open_cpu(&d, 0, e);
     if (rc) return rc;
-    rc = case_attribute(f, "/", "batch_size", &batch, e);
-    if (!rc) rc = case_attribute(f, "/", "max_motion_length", &longest, e);
+    rc = array_attribute(f, "/", "batch_size", &batch, e);
+    if (!rc) rc = array_attribute(f, "/", "max_motion_length", &longest, e);
     if (!rc && (batch < 1 || batch > 1e6 || longest < 4 || longest > 1e6))
         rc = error_set(e, ERR_INPUT, "%s: batch_size or max_motion_length is out of range", h5_path(f));
     if (!rc) rc = evaluation_read(f, &d, &c, e);

@@ -8,14 +8,14 @@
 
 /* --- reading and comparing ----------------------------------------------------------- */
 
-const char *case_join(char *buffer, const char *group, const char *member)
+const char *array_name(char *buffer, const char *group, const char *member)
 {
     snprintf(buffer, NAME_SIZE, "%.200s%s%.90s", group, *group ? "/" : "", member);
     return buffer;
 }
 
 /* A float dataset of the given rank; its dimensions go to dims. */
-int case_read(struct h5 *f, const char *name, int rank, int dims[8], float **data, struct error *e)
+int array_read(struct h5 *f, const char *name, int rank, int dims[8], float **data, struct error *e)
 {
     int found;
     size_t count;
@@ -25,7 +25,7 @@ int case_read(struct h5 *f, const char *name, int rank, int dims[8], float **dat
     return rc ? rc : h5_read_float(f, name, data, &count, e);
 }
 
-int case_ints(struct h5 *f, const char *name, int count, int **data, struct error *e)
+int array_ints(struct h5 *f, const char *name, int count, int **data, struct error *e)
 {
     size_t n;
     int32_t *values;
@@ -38,13 +38,13 @@ int case_ints(struct h5 *f, const char *name, int count, int **data, struct erro
     return error_set(e, ERR_INPUT, "%s: %s holds %zu values instead of %d", h5_path(f), name, n, count);
 }
 
-int case_attribute(struct h5 *f, const char *group, const char *name, double *v, struct error *e)
+int array_attribute(struct h5 *f, const char *group, const char *name, double *v, struct error *e)
 {
     return h5_attr_double(f, group, name, v, e);
 }
 
 /* Compares got (float, n) with the dataset, where the case has it; tolerance relative to the reference's scale. */
-int case_compare_double(struct verify *v, struct h5 *f, const char *name, const double *got, size_t n, double relative,
+int array_compare_double(struct verify *v, struct h5 *f, const char *name, const double *got, size_t n, double relative,
                         struct error *e)
 {
     double *want, scale = 1;
@@ -63,31 +63,52 @@ int case_compare_double(struct verify *v, struct h5 *f, const char *name, const 
     return rc;
 }
 
-int case_compare(struct verify *v, struct h5 *f, const char *name, const float *got, size_t n, double relative,
+int array_compare(struct verify *v, struct h5 *f, const char *name, const float *got, size_t n, double relative,
                    struct error *e)
 {
     double *wide = malloc(n * sizeof *wide + 8);
     if (!wide) return error_memory(e, name);
     for (size_t i = 0; i < n; i++) wide[i] = (double)got[i];
-    int rc = case_compare_double(v, f, name, wide, n, relative, e);
+    int rc = array_compare_double(v, f, name, wide, n, relative, e);
     free(wide);
     return rc;
 }
 
-int case_compare_value(struct verify *v, struct h5 *f, const char *group, const char *member, double got, struct error *e)
+int array_compare_value(struct verify *v, struct h5 *f, const char *group, const char *member, double got, struct error *e)
 {
     char name[NAME_SIZE];
-    return case_compare_double(v, f, case_join(name, group, member), &got, 1, SINGLE_TOLERANCE, e);
+    return array_compare_double(v, f, array_name(name, group, member), &got, 1, SINGLE_TOLERANCE, e);
 }
 
 /* Both the array and its double-precision companion NAME_f64. */
-int case_compare_both(struct verify *v, struct h5 *f, const char *name, const float *got, size_t n, double relative,
+int array_compare_both(struct verify *v, struct h5 *f, const char *name, const float *got, size_t n, double relative,
                         struct error *e)
 {
     char wide[NAME_SIZE + 8];
     snprintf(wide, sizeof wide, "%s_f64", name);
-    int rc = case_compare(v, f, name, got, n, relative, e);
-    return rc ? rc : case_compare(v, f, wide, got, n, relative, e);
+    int rc = array_compare(v, f, name, got, n, relative, e);
+    return rc ? rc : array_compare(v, f, wide, got, n, relative, e);
+}
+
+int array_order(struct verify *v, struct h5 *f, const char *name, const int *lengths, int n, int batch, int count, int **order,
+                struct error *e)
+{
+    int rc = array_ints(f, name, count, order, e), ok = 1;
+    if (rc) return rc;
+    char *seen = calloc((size_t)n + 1, 1);
+    if (!seen) ok = 0;
+    for (int i = 0; i < count && ok; i++) {
+        int at = (*order)[i];
+        ok = at >= 0 && at < n && at / batch == i / batch && !seen[at];
+        if (ok && i % batch) ok = lengths[(*order)[i - 1]] >= lengths[at];
+        if (ok) seen[at] = 1;
+    }
+    free(seen);
+    verify_check(v, name, ok);
+    if (ok) return 0;
+    free(*order);
+    *order = NULL;
+    return error_set(e, ERR_INPUT, "%s: %s is not an order with the longest first in each batch", h5_path(f), name);
 }
 
 /* Rows order[i] of x (n, dim) one after another. */
@@ -121,7 +142,7 @@ void frames_first(float *out, const float *x, int batch, int channels, int frame
 /* --- weights ---------------------------------------------------------------------------- */
 
 /* Tensors GROUP/NETWORK/KEY of a case as "NETWORK.KEY". */
-int case_weights(struct h5 *f, const char *group, struct weights *w, struct error *e)
+int group_weights(struct h5 *f, const char *group, struct weights *w, struct error *e)
 {
     char **networks = NULL, **keys = NULL, path[NAME_SIZE], full[2 * NAME_SIZE];
     int networks_count = 0, keys_count = 0, rc;
@@ -129,7 +150,7 @@ int case_weights(struct h5 *f, const char *group, struct weights *w, struct erro
     snprintf(w->path, sizeof w->path, "%s", h5_path(f));
     rc = h5_names(f, group, &networks, &networks_count, e);
     for (int i = 0; i < networks_count && !rc; i++) {
-        rc = h5_names(f, case_join(path, group, networks[i]), &keys, &keys_count, e);
+        rc = h5_names(f, array_name(path, group, networks[i]), &keys, &keys_count, e);
         for (int k = 0; k < keys_count && !rc; k++) {
             struct weight *t;
             float *data = NULL;
@@ -153,11 +174,11 @@ int case_weights(struct h5 *f, const char *group, struct weights *w, struct erro
 }
 
 /* An evaluator of the tensors below GROUP. */
-int case_evaluator(struct evaluator *ev, struct device *d, struct h5 *f, const char *group, struct error *e)
+int group_evaluator(struct evaluator *ev, struct device *d, struct h5 *f, const char *group, struct error *e)
 {
     struct weights w;
     struct evaluator_size size;
-    int rc = case_weights(f, group, &w, e);
+    int rc = group_weights(f, group, &w, e);
     if (rc) return rc;
     rc = evaluator_size_from(&w, &size, e);
     if (!rc) rc = evaluator_create(ev, d, &size, e);
@@ -168,7 +189,7 @@ int case_evaluator(struct evaluator *ev, struct device *d, struct h5 *f, const c
 
 /* --- a batch of pairs as the cases store it ------------------------------------------------- */
 
-void case_pairs_free(struct case_pairs *p)
+void pair_batch_free(struct pair_batch *p)
 {
     free(p->motions);
     free(p->words);
@@ -177,13 +198,13 @@ void case_pairs_free(struct case_pairs *p)
     free(p->cap_lens);
 }
 
-int case_pairs_read(struct h5 *f, const struct evaluator *ev, const char *motions, const char *lengths, struct case_pairs *p,
+int pair_batch_read(struct h5 *f, const struct evaluator *ev, const char *motions, const char *lengths, struct pair_batch *p,
                       struct error *e)
 {
     int m[8], w[8], s[8], rc;
-    *p = (struct case_pairs){0};
-    if ((rc = case_read(f, motions, 3, m, &p->motions, e)) || (rc = case_read(f, "in/word_embs", 3, w, &p->words, e)) ||
-        (rc = case_read(f, "in/pos_onehot", 3, s, &p->speech, e)))
+    *p = (struct pair_batch){0};
+    if ((rc = array_read(f, motions, 3, m, &p->motions, e)) || (rc = array_read(f, "in/word_embs", 3, w, &p->words, e)) ||
+        (rc = array_read(f, "in/pos_onehot", 3, s, &p->speech, e)))
         ;
     else if (m[0] != w[0] || w[0] != s[0] || w[1] != s[1] || m[2] != ev->size.nfeats || w[2] != ev->size.word_width ||
              s[2] != ev->size.parts_of_speech)
@@ -192,9 +213,9 @@ int case_pairs_read(struct h5 *f, const struct evaluator *ev, const char *motion
         p->n = m[0];
         p->frames = m[1];
         p->tokens = w[1];
-        rc = case_ints(f, lengths, p->n, &p->m_lens, e);
-        if (!rc) rc = case_ints(f, "in/cap_lens", p->n, &p->cap_lens, e);
+        rc = array_ints(f, lengths, p->n, &p->m_lens, e);
+        if (!rc) rc = array_ints(f, "in/cap_lens", p->n, &p->cap_lens, e);
     }
-    if (rc) case_pairs_free(p);
+    if (rc) pair_batch_free(p);
     return rc;
 }

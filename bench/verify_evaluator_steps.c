@@ -19,7 +19,7 @@ static int check_gradients(struct verify *v, struct h5 *f, const struct params *
         float *host = malloc(t->count * sizeof *host);
         if (!host) return error_memory(e, t->name);
         p->device->download(p->device, host, gradient + t->offset, t->count);
-        rc = case_compare(v, f, case_join(name, group, t->name), host, t->count, SINGLE_TOLERANCE, e);
+        rc = array_compare(v, f, array_name(name, group, t->name), host, t->count, SINGLE_TOLERANCE, e);
         free(host);
     }
     return rc;
@@ -39,8 +39,8 @@ static int check_weights(struct verify *v, struct h5 *f, const struct params *p,
         double *clear = malloc(4 * t->count * sizeof *clear);
         size_t n = 0, m = 0, count, gradient_count, k;
         if (!host || !clear) rc = error_memory(e, t->name);
-        if (!rc) rc = h5_read_double(f, case_join(name, gradients, t->name), &gradient, &gradient_count, e);
-        if (!rc) rc = h5_read_double(f, case_join(name, group, t->name), &want, &count, e);
+        if (!rc) rc = h5_read_double(f, array_name(name, gradients, t->name), &gradient, &gradient_count, e);
+        if (!rc) rc = h5_read_double(f, array_name(name, group, t->name), &want, &count, e);
         if (!rc && (count != t->count || gradient_count != t->count))
             rc = error_set(e, ERR_INPUT, "%s: %s has another shape than the network", h5_path(f), name);
         if (!rc) {
@@ -68,7 +68,7 @@ static int check_weights(struct verify *v, struct h5 *f, const struct params *p,
 
 /* One run of matching steps with its own start. */
 struct matching_case {
-    const struct case_pairs *pairs;
+    const struct pair_batch *pairs;
     double margin, rate, clip;
     int pieces;
 };
@@ -77,48 +77,53 @@ static int run_matching_steps(struct verify *v, struct h5 *f, struct evaluator *
                               const struct matching_case *c, const char *run, struct error *e)
 {
     char step[NAME_SIZE], name[NAME_SIZE], group[NAME_SIZE], gradients[NAME_SIZE];
-    const struct case_pairs *p = c->pairs;
+    const struct pair_batch *p = c->pairs;
     size_t count = (size_t)p->n * (size_t)ev->size.embedding;
     float *text = malloc(2 * count * sizeof *text);
-    int rc = text ? 0 : error_memory(e, run), steps = 0;
+    int rc = text ? 0 : error_memory(e, run), steps = 0, *order = NULL;
+    snprintf(name, sizeof name, "%.100s/step0/align_idx", run);
+    if (!rc && h5_has(f, name)) rc = array_order(v, f, name, p->m_lens, p->n, p->n, p->n, &order, e);
     double clip[2] = {1, 1};
     for (int k = 0; !rc; k++) {
         struct matching_losses l;
         int *shift = NULL;
         snprintf(step, sizeof step, "%.100s/step%d", run, k);
         if (!h5_has(f, step)) break;
-        rc = case_ints(f, case_join(name, step, "shift"), 1, &shift, e);
+        rc = array_ints(f, array_name(name, step, "shift"), 1, &shift, e);
         if (rc) break;
-        const struct matching_batch b = {p->n, p->frames, p->tokens, p->motions, p->m_lens, p->words, p->speech, p->cap_lens,
-                                         shift, 1, (float)c->margin, text, text + count};
+        const struct matching_batch b = {.size = p->n, .frames = p->frames, .tokens = p->tokens, .motions = p->motions,
+                                         .lengths = p->m_lens, .words = p->words, .speech = p->speech,
+                                         .sentence_lengths = p->cap_lens, .order = order, .shifts = shift, .nshifts = 1,
+                                         .margin = (float)c->margin, .text = text, .motion = text + count};
         rc = matching_step(t, ev, &b, &l, e);
         free(shift);
         if (rc) break;
         steps++;
-        if ((rc = case_compare_value(v, f, step, "loss_pos", l.positive, e)) ||
-            (rc = case_compare_value(v, f, step, "loss_neg", l.negative, e)) ||
-            (rc = case_compare_value(v, f, step, "loss", l.total, e)) ||
-            (rc = case_compare_value(v, f, step, "grad_norm_before_clip_text_encoder", l.norm_text, e)) ||
-            (rc = case_compare_value(v, f, step, "grad_norm_before_clip_motion_encoder", l.norm_motion, e)) ||
-            (rc = case_compare(v, f, case_join(name, step, "text_embedding"), text, count, SINGLE_TOLERANCE, e)) ||
-            (rc = case_compare(v, f, case_join(name, step, "motion_embedding"), text + count, count, SINGLE_TOLERANCE, e)))
+        if ((rc = array_compare_value(v, f, step, "loss_pos", l.positive, e)) ||
+            (rc = array_compare_value(v, f, step, "loss_neg", l.negative, e)) ||
+            (rc = array_compare_value(v, f, step, "loss", l.total, e)) ||
+            (rc = array_compare_value(v, f, step, "grad_norm_before_clip_text_encoder", l.norm_text, e)) ||
+            (rc = array_compare_value(v, f, step, "grad_norm_before_clip_motion_encoder", l.norm_motion, e)) ||
+            (rc = array_compare(v, f, array_name(name, step, "text_embedding"), text, count, SINGLE_TOLERANCE, e)) ||
+            (rc = array_compare(v, f, array_name(name, step, "motion_embedding"), text + count, count, SINGLE_TOLERANCE, e)))
             break;
         if (k) continue;
         clip[0] = fmin(1, c->clip / (l.norm_text + 1e-6));
         clip[1] = fmin(1, c->clip / (l.norm_motion + 1e-6));
-        if (!(rc = check_gradients(v, f, &ev->text, t->gradient[0][0], case_join(name, step, "grad/text_encoder"), e)))
-            rc = check_gradients(v, f, &ev->motion, t->gradient[0][1], case_join(name, step, "grad/motion_encoder"), e);
+        if (!(rc = check_gradients(v, f, &ev->text, t->gradient[0][0], array_name(name, step, "grad/text_encoder"), e)))
+            rc = check_gradients(v, f, &ev->motion, t->gradient[0][1], array_name(name, step, "grad/motion_encoder"), e);
     }
     snprintf(group, sizeof group, "%.100s/weights_after_%d_steps", run, steps);
     if (!rc && steps && h5_has(f, group)) {
         snprintf(gradients, sizeof gradients, "%.100s/step0/grad", run);
         char from[NAME_SIZE];
-        rc = check_weights(v, f, &ev->text, case_join(name, group, "text_encoder"), case_join(from, gradients, "text_encoder"), clip[0],
+        rc = check_weights(v, f, &ev->text, array_name(name, group, "text_encoder"), array_name(from, gradients, "text_encoder"), clip[0],
                            c->rate, steps, e);
         if (!rc)
-            rc = check_weights(v, f, &ev->motion, case_join(name, group, "motion_encoder"), case_join(from, gradients, "motion_encoder"),
+            rc = check_weights(v, f, &ev->motion, array_name(name, group, "motion_encoder"), array_name(from, gradients, "motion_encoder"),
                                clip[1], c->rate, steps, e);
     }
+    free(order);
     free(text);
     return rc;
 }
@@ -129,7 +134,7 @@ static int adam_config(struct h5 *f, int pieces, struct trainer_config *c, struc
     double values[5] = {1e-4, 0.9, 0.999, 1e-8, 0};
     int rc = 0;
     for (int i = 0; i < 5 && !rc; i++)
-        if (h5_has_attr(f, "/", names[i])) rc = case_attribute(f, "/", names[i], &values[i], e);
+        if (h5_has_attr(f, "/", names[i])) rc = array_attribute(f, "/", names[i], &values[i], e);
     *c = trainer_defaults();
     c->rate = (float)values[0];
     c->beta1 = (float)values[1];
@@ -152,20 +157,20 @@ int verify_matching_step(struct verify *v, struct h5 *f, struct error *e)
     int rc = device_open_cpu(&d, 0, e);
     if (rc) return rc;
     rc = h5_names(f, "/", &runs, &count, e);
-    if (!rc && h5_has_attr(f, "/", "negative_margin")) rc = case_attribute(f, "/", "negative_margin", &margin, e);
+    if (!rc && h5_has_attr(f, "/", "negative_margin")) rc = array_attribute(f, "/", "negative_margin", &margin, e);
     for (int i = 0; i < count && !rc; i++) {
         char step[NAME_SIZE];
         struct evaluator ev;
-        struct case_pairs p;
+        struct pair_batch p;
         struct trainer t;
         struct trainer_config tc;
-        if (!h5_has(f, case_join(step, runs[i], "step0"))) continue;
+        if (!h5_has(f, array_name(step, runs[i], "step0"))) continue;
         /* A run that is named for its margin has that one. */
         double own = strncmp(runs[i], "margin", 6) ? 0 : strtod(runs[i] + 6, NULL);
         rc = adam_config(f, 3, &tc, e);
-        if (!rc) rc = case_evaluator(&ev, &d, f, "weights", e);
+        if (!rc) rc = group_evaluator(&ev, &d, f, "weights", e);
         if (rc) break;
-        rc = case_pairs_read(f, &ev, "in/motions", "in/m_lens", &p, e);
+        rc = pair_batch_read(f, &ev, "in/motions", "in/m_lens", &p, e);
         if (!rc) {
             struct params *sets[2] = {&ev.text, &ev.motion};
             rc = trainer_create(&t, &d, sets, 2, &tc, e);
@@ -174,7 +179,7 @@ int verify_matching_step(struct verify *v, struct h5 *f, struct error *e)
                 rc = run_matching_steps(v, f, &ev, &t, &c, runs[i], e);
                 trainer_free(&t);
             }
-            case_pairs_free(&p);
+            pair_batch_free(&p);
         }
         evaluator_free(&ev);
     }
@@ -190,7 +195,7 @@ static int create_autoencoder(struct h5 *f, struct device *d, struct evaluator *
                               struct error *e)
 {
     struct weights w;
-    int rc = case_weights(f, "weights", &w, e);
+    int rc = group_weights(f, "weights", &w, e);
     if (rc) return rc;
     const struct weight *conv1 = weights_find(&w, "movement_enc.main.0.weight");
     const struct weight *conv2 = weights_find(&w, "movement_enc.main.3.weight");
@@ -216,7 +221,7 @@ static int read_factor(struct h5 *f, const char *name, float **out, struct error
 {
     int dims[8];
     float *x = NULL;
-    int rc = case_read(f, name, 3, dims, &x, e);
+    int rc = array_read(f, name, 3, dims, &x, e);
     if (rc) return rc;
     *out = malloc((size_t)dims[0] * (size_t)dims[1] * (size_t)dims[2] * sizeof **out + 4);
     if (*out) frames_first(*out, x, dims[0], dims[1], dims[2]);
@@ -247,12 +252,12 @@ static int run_autoencoder_case(struct verify *v, struct h5 *f, struct device *d
     rc = b.latents ? trainer_create(&t, d, sets, 2, &tc, e) : error_memory(e, run);
     if (!rc) {
         if (!(rc = movement_autoencoder_step(&t, &ev, &md, &b, &l, e)) &&
-            !(rc = case_compare(v, f, case_join(name, run, "latents"), b.latents, latents, SINGLE_TOLERANCE, e)) &&
-            !(rc = case_compare(v, f, case_join(name, run, "recon"), b.features, features, SINGLE_TOLERANCE, e)) &&
-            !(rc = case_compare_value(v, f, run, "loss_rec", l.reconstruction, e)) &&
-            !(rc = case_compare_value(v, f, run, "loss_sparsity", l.sparsity, e)) &&
-            !(rc = case_compare_value(v, f, run, "loss_smooth", l.smoothness, e)))
-            rc = case_compare_value(v, f, run, "loss", l.total, e);
+            !(rc = array_compare(v, f, array_name(name, run, "latents"), b.latents, latents, SINGLE_TOLERANCE, e)) &&
+            !(rc = array_compare(v, f, array_name(name, run, "recon"), b.features, features, SINGLE_TOLERANCE, e)) &&
+            !(rc = array_compare_value(v, f, run, "loss_rec", l.reconstruction, e)) &&
+            !(rc = array_compare_value(v, f, run, "loss_sparsity", l.sparsity, e)) &&
+            !(rc = array_compare_value(v, f, run, "loss_smooth", l.smoothness, e)))
+            rc = array_compare_value(v, f, run, "loss", l.total, e);
         for (int i = 0; i < 2 && !rc; i++) {
             char group[NAME_SIZE];
             snprintf(from, sizeof from, "%.100s/grad/%s", run, networks[i]);
@@ -276,9 +281,9 @@ int verify_movement_autoencoder(struct verify *v, struct h5 *f, struct error *e)
     struct device d;
     int rc = device_open_cpu(&d, 0, e);
     if (rc) return rc;
-    rc = case_read(f, "in/motions", 3, dims, &motions, e);
-    if (!rc && h5_has_attr(f, "/", "lambda_sparsity")) rc = case_attribute(f, "/", "lambda_sparsity", &sparsity, e);
-    if (!rc && h5_has_attr(f, "/", "lambda_smooth")) rc = case_attribute(f, "/", "lambda_smooth", &smoothness, e);
+    rc = array_read(f, "in/motions", 3, dims, &motions, e);
+    if (!rc && h5_has_attr(f, "/", "lambda_sparsity")) rc = array_attribute(f, "/", "lambda_sparsity", &sparsity, e);
+    if (!rc && h5_has_attr(f, "/", "lambda_smooth")) rc = array_attribute(f, "/", "lambda_smooth", &smoothness, e);
     struct autoencoder_batch b = {.size = dims[0], .frames = dims[1], .motions = motions, .sparsity = (float)sparsity,
                                   .smoothness = (float)smoothness};
     if (!rc && h5_has(f, "no_dropout")) rc = run_autoencoder_case(v, f, &d, "no_dropout", &b, e);

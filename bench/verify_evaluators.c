@@ -24,7 +24,7 @@ static int generate(struct verify *v, struct h5 *f, struct params *p, const char
     char name[NAME_SIZE], path[NAME_SIZE];
     double base;
     snprintf(name, sizeof name, "base_%s", network);
-    int rc = case_attribute(f, "/", name, &base, e);
+    int rc = array_attribute(f, "/", name, &base, e);
     for (int k = 0; k < p->count && !rc; k++) {
         struct param *t = p->items[k];
         int hidden = !strcmp(t->name, "hidden");
@@ -43,7 +43,7 @@ static int generate(struct verify *v, struct h5 *f, struct params *p, const char
         p->device->upload(p->device, t->x, x, t->count);
         free(x);
         snprintf(path, sizeof path, "weights_check/%.60s/%.100s", network, t->name);
-        rc = case_compare_double(v, f, path, check, 9, 1e-9, e);
+        rc = array_compare_double(v, f, path, check, 9, 1e-9, e);
     }
     return rc;
 }
@@ -77,12 +77,12 @@ static int check_motion(struct verify *v, struct h5 *f, const struct evaluator *
         rows_permuted(y + count, y, order, n, ev->size.embedding);
         memcpy(y, y + count, count * sizeof *y);
     }
-    if (!rc) rc = case_compare_both(v, f, name, y, count, EMBEDDING_TOLERANCE, e);
+    if (!rc) rc = array_compare_both(v, f, name, y, count, EMBEDDING_TOLERANCE, e);
     free(y);
     return rc;
 }
 
-static int check_text(struct verify *v, struct h5 *f, const struct evaluator *ev, const struct case_pairs *p, const int *order,
+static int check_text(struct verify *v, struct h5 *f, const struct evaluator *ev, const struct pair_batch *p, const int *order,
                       struct error *e)
 {
     size_t count = (size_t)p->n * (size_t)ev->size.embedding;
@@ -90,7 +90,7 @@ static int check_text(struct verify *v, struct h5 *f, const struct evaluator *ev
     if (!y) return error_memory(e, "text embeddings");
     int rc = evaluator_embed_text(ev, p->words, p->speech, p->n, p->tokens, p->cap_lens, y, e);
     if (!rc) rows_permuted(y + count, y, order, p->n, ev->size.embedding);
-    if (!rc) rc = case_compare_both(v, f, "out/text_embedding", y + count, count, EMBEDDING_TOLERANCE, e);
+    if (!rc) rc = array_compare_both(v, f, "out/text_embedding", y + count, count, EMBEDDING_TOLERANCE, e);
     free(y);
     return rc;
 }
@@ -105,7 +105,7 @@ static int check_sequence(struct verify *v, struct h5 *f, const struct tape *t, 
     if (!y) return error_memory(e, name);
     for (size_t i = 0; i < rows; i++)
         for (size_t k = 0; k < 2; k++) t->device->download(t->device, y + (2 * i + k) * h, s[k]->x + i * h, h);
-    int rc = case_compare(v, f, name, y, 2 * rows * h, EMBEDDING_TOLERANCE, e);
+    int rc = array_compare(v, f, name, y, 2 * rows * h, EMBEDDING_TOLERANCE, e);
     free(y);
     return rc;
 }
@@ -118,12 +118,12 @@ static int check_tensor(struct verify *v, struct h5 *f, const struct tape *t, co
     float *y = batch ? channels_first(t, x, batch) : malloc(count * sizeof *y);
     if (!y) return error_memory(e, name);
     if (!batch) t->device->download(t->device, y, x->x, count);
-    int rc = case_compare(v, f, name, y, count, EMBEDDING_TOLERANCE, e);
+    int rc = array_compare(v, f, name, y, count, EMBEDDING_TOLERANCE, e);
     free(y);
     return rc;
 }
 
-static int check_stages(struct verify *v, struct h5 *f, const struct evaluator *ev, struct device *d, const struct case_pairs *p,
+static int check_stages(struct verify *v, struct h5 *f, const struct evaluator *ev, struct device *d, const struct pair_batch *p,
                         const int *order, struct error *e)
 {
     struct tape t;
@@ -168,14 +168,14 @@ static int check_stages(struct verify *v, struct h5 *f, const struct evaluator *
 }
 
 /* The effect of what follows a clip: rows of the generator's own, cut batches. */
-static int check_padding(struct verify *v, struct h5 *f, const struct evaluator *ev, const struct case_pairs *p, const int *order,
+static int check_padding(struct verify *v, struct h5 *f, const struct evaluator *ev, const struct pair_batch *p, const int *order,
                          struct error *e)
 {
     float *garbage = NULL, *motions = NULL, *y = NULL;
     int32_t *subset = NULL;
     int dims[8], rc, *lengths = NULL;
     size_t count, row = (size_t)(p->frames * ev->size.nfeats), dim = (size_t)ev->size.embedding;
-    if (!(rc = case_read(f, "padding/motions_garbage_tail", 3, dims, &garbage, e))) {
+    if (!(rc = array_read(f, "padding/motions_garbage_tail", 3, dims, &garbage, e))) {
         if (dims[0] != p->n || dims[1] != p->frames || dims[2] != ev->size.nfeats)
             rc = error_set(e, ERR_INPUT, "%s: padding/motions_garbage_tail has another shape than in/motions", h5_path(f));
         else
@@ -205,7 +205,7 @@ static int check_padding(struct verify *v, struct h5 *f, const struct evaluator 
         rc = evaluator_embed_motion(ev, motions, n, p->frames, lengths, &rules[i], y, e);
         evaluator_order(lengths, n, align);
         if (!rc) rows_permuted(y + (size_t)n * dim, y, align, n, (int)dim);
-        if (!rc) rc = case_compare(v, f, names[i], y + (size_t)n * dim, (size_t)n * dim, EMBEDDING_TOLERANCE, e);
+        if (!rc) rc = array_compare(v, f, names[i], y + (size_t)n * dim, (size_t)n * dim, EMBEDDING_TOLERANCE, e);
     }
     free(garbage);
     free(subset);
@@ -218,24 +218,17 @@ static int check_padding(struct verify *v, struct h5 *f, const struct evaluator 
 static int check_evaluator(struct verify *v, struct h5 *f, const struct evaluator *ev, struct device *d, int all,
                            struct error *e)
 {
-    struct case_pairs p;
-    int *want = NULL, *order = NULL;
-    int rc = case_pairs_read(f, ev, "in/motions", "in/m_lens", &p, e);
+    struct pair_batch p;
+    int *order = NULL;
+    int rc = pair_batch_read(f, ev, "in/motions", "in/m_lens", &p, e);
     if (rc) return rc;
-    order = malloc((size_t)p.n * sizeof *order);
-    if (!order) rc = error_memory(e, "an order");
-    if (!rc) rc = case_ints(f, "out/align_idx", p.n, &want, e);
-    if (!rc) {
-        evaluator_order(p.m_lens, p.n, order);
-        verify_ints(v, "out/align_idx", "order", order, want, (size_t)p.n);
-        rc = check_motion(v, f, ev, p.motions, p.n, p.frames, p.m_lens, order, "out/motion_embedding", e);
-    }
+    rc = array_order(v, f, "out/align_idx", p.m_lens, p.n, p.n, p.n, &order, e);
+    if (!rc) rc = check_motion(v, f, ev, p.motions, p.n, p.frames, p.m_lens, order, "out/motion_embedding", e);
     if (!rc) rc = check_text(v, f, ev, &p, order, e);
     if (!rc && all && h5_has(f, "stages")) rc = check_stages(v, f, ev, d, &p, order, e);
     if (!rc && all && h5_has(f, "padding")) rc = check_padding(v, f, ev, &p, order, e);
     free(order);
-    free(want);
-    case_pairs_free(&p);
+    pair_batch_free(&p);
     return rc;
 }
 

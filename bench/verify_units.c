@@ -23,7 +23,7 @@ static int add_param(struct bench *b, const char *group, const char *name, struc
 {
     char full[NAME_SIZE];
     int rank, dims[8];
-    int rc = h5_shape(b->f, case_join(full, group, name), &rank, dims, e);
+    int rc = h5_shape(b->f, array_name(full, group, name), &rank, dims, e);
     if (rc) return rc;
     if (rank < 1 || rank > 3) return error_set(e, ERR_INPUT, "%s: %s has %d dimensions", h5_path(b->f), full, rank);
     params_add(&b->params, INIT_ZERO, 0, name, rank, dims[0], rank > 1 ? dims[1] : 1, rank > 2 ? dims[2] : 1);
@@ -38,7 +38,7 @@ static int start(struct bench *b, const char *group, struct error *e)
     for (int i = 0; i < b->params.count && !rc; i++) {
         float *x;
         size_t n;
-        rc = h5_read_float(b->f, case_join(full, group, b->params.items[i]->name), &x, &n, e);
+        rc = h5_read_float(b->f, array_name(full, group, b->params.items[i]->name), &x, &n, e);
         if (rc) break;
         b->device.upload(&b->device, b->params.items[i]->x, x, n);
         free(x);
@@ -73,7 +73,7 @@ static int check(struct bench *b, const struct tensor *x, const char *group, con
     int rc = tape_failed(&b->tape, e);
     if (rc) return rc;
     if (!x) return error_set(e, ERR_INTERNAL, "%s/%s was not computed", group, name);
-    return case_compare(b->v, b->f, case_join(full, group, name), x->x, (size_t)x->rows * (size_t)x->cols, SINGLE_TOLERANCE, e);
+    return array_compare(b->v, b->f, array_name(full, group, name), x->x, (size_t)x->rows * (size_t)x->cols, SINGLE_TOLERANCE, e);
 }
 
 /* --- convolutions ---------------------------------------------------------------------- */
@@ -85,9 +85,9 @@ static int check_convolution(struct bench *b, const char *group, int transposed,
     float *x = NULL, *frames = NULL, *y = NULL;
     int dims[8], rc;
     double stride, pad;
-    if (!h5_has(b->f, case_join(full, group, in))) return 0;
-    if ((rc = case_attribute(b->f, group, "stride", &stride, e)) || (rc = case_attribute(b->f, group, "padding", &pad, e)) ||
-        (rc = case_read(b->f, full, 3, dims, &x, e)) || (rc = add_param(b, group, "weight", e)) ||
+    if (!h5_has(b->f, array_name(full, group, in))) return 0;
+    if ((rc = array_attribute(b->f, group, "stride", &stride, e)) || (rc = array_attribute(b->f, group, "padding", &pad, e)) ||
+        (rc = array_read(b->f, full, 3, dims, &x, e)) || (rc = add_param(b, group, "weight", e)) ||
         (rc = add_param(b, group, "bias", e)) || (rc = start(b, group, e)))
         goto done;
     frames = malloc((size_t)dims[0] * (size_t)dims[1] * (size_t)dims[2] * sizeof *frames + 4);
@@ -101,7 +101,7 @@ static int check_convolution(struct bench *b, const char *group, int transposed,
                                                        (int)stride, (int)pad);
     if ((rc = tape_failed(&b->tape, e))) goto done;
     y = t ? channels_first(&b->tape, t, dims[0]) : NULL;
-    rc = y ? case_compare(b->v, b->f, case_join(full, group, out), y, (size_t)t->rows * (size_t)t->cols, SINGLE_TOLERANCE, e)
+    rc = y ? array_compare(b->v, b->f, array_name(full, group, out), y, (size_t)t->rows * (size_t)t->cols, SINGLE_TOLERANCE, e)
            : error_memory(e, group);
 done:
     stop(b);
@@ -173,16 +173,16 @@ static int compare_gru(struct bench *b, const struct gru_case *c, struct error *
     char full[NAME_SIZE], key[60];
     size_t rows = (size_t)c->n * (size_t)c->frames, h = (size_t)c->h, states = 2 * (size_t)c->n * h;
     int rc;
-    if ((rc = case_compare(b->v, b->f, "gru/out_seq", c->sequence, rows * 2 * h, SINGLE_TOLERANCE, e)) ||
-        (rc = case_compare(b->v, b->f, "gru/out_last", c->last, states, SINGLE_TOLERANCE, e)) ||
-        (rc = case_compare_value(b->v, b->f, "gru", "loss", c->loss, e)) ||
-        (rc = case_compare(b->v, b->f, "gru/grad/x", c->dx, rows * (size_t)c->in, SINGLE_TOLERANCE, e)) ||
-        (rc = case_compare(b->v, b->f, "gru/grad/h0", c->dh0, states, SINGLE_TOLERANCE, e)))
+    if ((rc = array_compare(b->v, b->f, "gru/out_seq", c->sequence, rows * 2 * h, SINGLE_TOLERANCE, e)) ||
+        (rc = array_compare(b->v, b->f, "gru/out_last", c->last, states, SINGLE_TOLERANCE, e)) ||
+        (rc = array_compare_value(b->v, b->f, "gru", "loss", c->loss, e)) ||
+        (rc = array_compare(b->v, b->f, "gru/grad/x", c->dx, rows * (size_t)c->in, SINGLE_TOLERANCE, e)) ||
+        (rc = array_compare(b->v, b->f, "gru/grad/h0", c->dh0, states, SINGLE_TOLERANCE, e)))
         return rc;
     for (int i = 0; i < b->params.count && !rc; i++) {
         const struct param *p = b->params.items[i];
         snprintf(key, sizeof key, "grad/%.50s", p->name);
-        rc = case_compare(b->v, b->f, case_join(full, "gru", key), b->gradient + p->offset, p->count, SINGLE_TOLERANCE, e);
+        rc = array_compare(b->v, b->f, array_name(full, "gru", key), b->gradient + p->offset, p->count, SINGLE_TOLERANCE, e);
     }
     return rc;
 }
@@ -192,10 +192,10 @@ static int check_gru(struct bench *b, struct error *e)
     int x[8], h[8], l[8], s[8], rc;
     struct gru_case c = {0};
     if (!h5_has(b->f, "gru")) return 0;
-    if ((rc = case_read(b->f, "gru/x", 3, x, &c.x, e)) || (rc = case_read(b->f, "gru/h0", 3, h, &c.h0, e)) ||
-        (rc = case_read(b->f, "gru/loss_w_last", 3, l, &c.weight_last, e)) ||
-        (rc = case_read(b->f, "gru/loss_w_seq", 3, s, &c.weight_sequence, e)) ||
-        (rc = case_ints(b->f, "gru/lengths", x[0], &c.lengths, e)))
+    if ((rc = array_read(b->f, "gru/x", 3, x, &c.x, e)) || (rc = array_read(b->f, "gru/h0", 3, h, &c.h0, e)) ||
+        (rc = array_read(b->f, "gru/loss_w_last", 3, l, &c.weight_last, e)) ||
+        (rc = array_read(b->f, "gru/loss_w_seq", 3, s, &c.weight_sequence, e)) ||
+        (rc = array_ints(b->f, "gru/lengths", x[0], &c.lengths, e)))
         goto done;
     c.n = x[0];
     c.frames = x[1];
@@ -239,7 +239,7 @@ static int check_cell(struct bench *b, struct error *e)
     float *x = NULL, *h = NULL, *y = NULL;
     int dx[8], dh[8], rc, one = 1;
     if (!h5_has(b->f, "grucell")) return 0;
-    if ((rc = case_read(b->f, "grucell/x", 2, dx, &x, e)) || (rc = case_read(b->f, "grucell/h", 2, dh, &h, e))) goto done;
+    if ((rc = array_read(b->f, "grucell/x", 2, dx, &x, e)) || (rc = array_read(b->f, "grucell/h", 2, dh, &h, e))) goto done;
     for (int i = 0; i < 4 && !rc; i++) rc = add_param(b, "grucell", names[i], e);
     if (!rc) rc = start(b, "grucell", e);
     y = malloc((size_t)dh[0] * (size_t)dh[1] * sizeof *y + 4);
@@ -251,7 +251,7 @@ static int check_cell(struct bench *b, struct error *e)
         rc = tape_failed(&b->tape, e);
         if (t && !rc) b->device.download(&b->device, y + i * dh[1], t->x, (size_t)dh[1]);
     }
-    if (!rc) rc = case_compare(b->v, b->f, "grucell/out", y, (size_t)(dh[0] * dh[1]), SINGLE_TOLERANCE, e);
+    if (!rc) rc = array_compare(b->v, b->f, "grucell/out", y, (size_t)(dh[0] * dh[1]), SINGLE_TOLERANCE, e);
 done:
     stop(b);
     free(x);
@@ -268,7 +268,7 @@ static int check_pointwise(struct bench *b, const char *group, struct error *e)
     float *x = NULL;
     int dims[8], norm = !strcmp(group, "layernorm"), rc;
     if (!h5_has(b->f, group)) return 0;
-    rc = case_read(b->f, case_join(full, group, "in"), 2, dims, &x, e);
+    rc = array_read(b->f, array_name(full, group, "in"), 2, dims, &x, e);
     if (!rc && norm && !(rc = add_param(b, group, "weight", e))) rc = add_param(b, group, "bias", e);
     if (!rc) rc = start(b, group, e);
     if (!rc) {
@@ -288,13 +288,13 @@ static int check_distance(struct bench *b, struct error *e)
     double *out = NULL;
     int a[8], c[8], rc;
     if (!h5_has(b->f, "pairwise_distance")) return 0;
-    if ((rc = case_read(b->f, "pairwise_distance/a", 2, a, &x, e)) || (rc = case_read(b->f, "pairwise_distance/b", 2, c, &y, e)))
+    if ((rc = array_read(b->f, "pairwise_distance/a", 2, a, &x, e)) || (rc = array_read(b->f, "pairwise_distance/b", 2, c, &y, e)))
         ;
     else if (a[0] != c[0] || a[1] != c[1]) rc = error_set(e, ERR_INPUT, "%s: a and b of pairwise_distance differ in shape", h5_path(b->f));
     else if (!(out = malloc((size_t)a[0] * sizeof *out + 8))) rc = error_memory(e, "distances");
     else {
         for (int i = 0; i < a[0]; i++) out[i] = matching_distance(x + i * a[1], y + i * a[1], a[1]);
-        rc = case_compare_double(b->v, b->f, "pairwise_distance/out", out, (size_t)a[0], SINGLE_TOLERANCE, e);
+        rc = array_compare_double(b->v, b->f, "pairwise_distance/out", out, (size_t)a[0], SINGLE_TOLERANCE, e);
     }
     free(x);
     free(y);

@@ -231,6 +231,9 @@ static int check_batch(const struct trainer *t, const struct evaluator *ev, cons
     for (int i = 0; i < b->nshifts; i++)
         if (b->shifts[i] < 0 || b->shifts[i] >= b->size)
             return error_set(e, ERR_INPUT, "matching: a shift of %d in a batch of %d", b->shifts[i], b->size);
+    for (int i = 0; i < b->size && b->order; i++)
+        if (b->order[i] < 0 || b->order[i] >= b->size)
+            return error_set(e, ERR_INPUT, "matching: pair %d in the order of a batch of %d", b->order[i], b->size);
     for (int i = 0; i < b->size; i++)
         if (b->lengths[i] < EVALUATOR_UNIT || b->lengths[i] > b->frames || b->sentence_lengths[i] < 1 ||
             b->sentence_lengths[i] > b->tokens)
@@ -263,7 +266,8 @@ int matching_step(struct trainer *t, const struct evaluator *ev, const struct ma
         return error_memory(e, "a matching step");
     }
     float *motion = text + count, *dtext = motion + count, *dmotion = dtext + count;
-    evaluator_order(b->lengths, b->size, order);
+    if (b->order) memcpy(order, b->order, (size_t)b->size * sizeof *order);
+    else evaluator_order(b->lengths, b->size, order);
 
 #pragma omp parallel for schedule(dynamic, 1) num_threads(t->device->threads)
     for (int i = 0; i < pieces; i++) {

@@ -51,12 +51,13 @@ struct matching_batch {
     const int *lengths;           /* (size) frames */
     const float *words, *speech;  /* (size, tokens, word_width), (size, tokens, parts_of_speech) */
     const int *sentence_lengths;  /* (size) */
-    /* A negative pair joins text i and motion (i + shift) mod size, both in evaluator_order. The published
+    const int *order;             /* (size) in which pairs are embedded and shifted; NULL: evaluator_order */
+    /* A negative pair joins text i and motion (i + shift) mod size, both in that order. The published
      * training draws one shift of 0 … size-2, where 0 pushes true pairs apart; draw from 1 … size-1. */
     const int *shifts;
     int nshifts;                  /* the negative loss is the mean over them */
     float margin;                 /* 10 */
-    float *text, *motion;         /* receive the embeddings (size, embedding) in evaluator_order; or NULL */
+    float *text, *motion;         /* receive the embeddings (size, embedding) in that order; or NULL */
 };
 struct matching_losses {
     double positive, negative, total;

@@ -310,8 +310,7 @@ static void parameters_go_through_weights(void **state)
     add_some(&q, 1);
     assert_int_equal(params_initialise(&p, 5, NULL), 0);
     assert_int_equal(params_store(&p, &w, "net.", NULL), 0);
-    assert_int_equal(params_store(&p, &w, "net.", &e), e.code);      /* twice the same names */
-    assert_true(e.code != 0);
+    assert_int_not_equal(params_store(&p, &w, "net.", &e), 0);      /* twice the same names */
     assert_int_equal(weights_add(&w, "other.x", 1, three, &extra, &e), 0);
     int rc = params_load(&q, &w, "net.", &e);
     if (rc) fail_msg("%s", e.text);
