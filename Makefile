@@ -5,7 +5,7 @@ PREFIX  ?= /usr/local
 ARCH    ?= native
 COMMIT  := $(shell git describe --always --dirty --exclude='*' 2>/dev/null || echo unknown)
 
-PKGS    := openblas hdf5 gsl libcjson libcrypto liblzma
+PKGS    := openblas hdf5 gsl libcjson libcrypto liblzma libutf8proc zlib
 CFLAGS  ?= -O3 -g
 override CFLAGS += -std=c11 -D_GNU_SOURCE -march=$(ARCH) -fopenmp -fno-math-errno -fno-trapping-math \
            -Wall -Wextra -Wshadow -Wconversion -MMD -MP $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
@@ -42,14 +42,11 @@ $(BUILD)/%.o: %.c | packages
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -c -o $@ $<
 
+# The CPU kernels alone may contract a*b+c and use the widest vectors; metrics never do.
+$(BUILD)/engine/cpu_%.o: override CFLAGS += -ffp-contract=fast -mprefer-vector-width=512
+
 # Compiled anew when the commit is another one.
-# The CPU kernels alone may contract a*b+c and use the widest vectors; metrics never do.
-$(BUILD)/engine/cpu_%.o: override CFLAGS += -ffp-contract=fast -mprefer-vector-width=512
-
 $(BUILD)/bench/version.o: override CFLAGS += -DMLCM_COMMIT='"$(COMMIT)"'
-# The CPU kernels alone may contract a*b+c and use the widest vectors; metrics never do.
-$(BUILD)/engine/cpu_%.o: override CFLAGS += -ffp-contract=fast -mprefer-vector-width=512
-
 $(BUILD)/bench/version.o: $(BUILD)/commit
 $(BUILD)/commit: always
 	@mkdir -p $(@D); echo '$(COMMIT)' | cmp -s - $@ || echo '$(COMMIT)' > $@

@@ -198,6 +198,16 @@ int chain_report(struct chain *c, FILE *out, struct error *e)
     return 0;
 }
 
+struct checkpoint_card chain_card(const struct chain *c, int consistency)
+{
+    const struct experiment *x = c->x;
+    return (struct checkpoint_card){
+        .vae_heads = x->vae.transformer.heads, .denoiser_heads = x->denoiser.transformer.heads,
+        .text_heads = x->text.transformer.heads, .generation = consistency ? x->lcm_generation : 0,
+        .points = consistency ? x->lcm_points : 0, .guidance = consistency ? x->lcm_guidance : x->mld_guidance,
+        .fps = c->set.fps, .nfeats = c->set.nfeats, .njoints = c->set.njoints, .mean = c->set.mean, .std = c->set.std};
+}
+
 /* --- loading ------------------------------------------------------------------------------ */
 
 /* Reads a model file and loads the tensors below `prefix` into params. */

@@ -7,6 +7,7 @@
 #define MLCM_CHAIN_H
 
 #include "../datasets/set.h"
+#include "../engine/checkpoint.h"
 #include "../engine/lanes.h"
 #include "experiment.h"
 #include <stdio.h>
@@ -44,6 +45,9 @@ int train_lcm(struct chain *c, const char *path, struct error *e);
 /* The evaluator's part of the chain (train_evaluator.c). */
 int train_evaluator_stage(struct chain *c, const char *path, struct error *e);
 int chain_evaluator_fingerprint(struct chain *c, struct error *e);
+
+/* The card of a generator trained by this chain; its pointers are the set's. */
+struct checkpoint_card chain_card(const struct chain *c, int consistency);
 
 /* Loads models written by the stages. */
 int load_vae(struct chain *c, struct vae *v, struct error *e);

@@ -1,10 +1,10 @@
-/* mlcm generate: one motion from one sentence. */
+/* mlcm generate: one motion from one sentence, by the library's public interface. */
 #include "arguments.h"
 #include "../datasets/skeleton.h"
+#include "../engine/mlcm.h"
 #include "../engine/npy.h"
 #include "command.h"
 #include "strips.h"
-#include "table_run.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,54 +14,41 @@ static int has_ending(const char *path, const char *ending)
     return a > b && !strcmp(path + a - b, ending);
 }
 
-/* Writes features or, told by the file's ending, a strip of poses. */
-static int write_motion(const struct set *s, const char *path, const char *text, const float *features, int frames, int as_joints,
-                        struct error *e)
+static int write_motion(const mlcm *m, const char *path, const char *text, const float *features, const float *joints, int frames,
+                        int as_joints, struct error *e)
 {
-    const struct skeleton *k = s->njoints == 22 ? skeleton_humanml3d() : skeleton_kit();
-    int shape[3] = {frames, s->nfeats, 3};
-    if (!as_joints && has_ending(path, ".npy")) return npy_write_float(path, 2, shape, features, e);
-    float *joints = malloc((size_t)frames * (size_t)s->njoints * 3 * sizeof *joints);
-    if (!joints) return error_memory(e, "the joints");
-    joints_from_features(k, features, frames, joints);
-    shape[1] = s->njoints;
-    const float *rows[1] = {joints};
-    int rc = has_ending(path, ".svg") ? strip_write(path, rows, &frames, &text, 1, k, 12, e)
-                                      : npy_write_float(path, 3, shape, joints, e);
-    free(joints);
-    return rc;
+    int shape[3] = {frames, as_joints ? mlcm_joints(m) : mlcm_features(m), 3};
+    if (has_ending(path, ".svg")) {
+        const struct skeleton *k = mlcm_joints(m) == 22 ? skeleton_humanml3d() : skeleton_kit();
+        return strip_write(path, &joints, &frames, &text, 1, k, 12, e);
+    }
+    return as_joints ? npy_write_float(path, 3, shape, joints, e) : npy_write_float(path, 2, shape, features, e);
 }
 
 int cmd_generate(int argc, char **argv)
 {
-    const char *config = "bench/experiments/bandai_small.json", *cache = "build/cache", *out = NULL, *system = "motionlcm";
-    int frames = 120, steps = 0, threads = 0, joints = 0;
-    uint64_t seed = 1234;
-    double guidance = 0;
+    const char *model = "results/weights/bandai_small", *out = NULL;
+    int frames = 120, joints_only = 0, threads = 0;
+    struct mlcm_options o = MLCM_OPTIONS;
     const struct option_row options[] = {
-        {.name = "frames", .integer = &frames, .low = 8, .high = 200, .value = "N", .help = "length at the set's frame rate (120)"},
-        {.name = "steps", .integer = &steps, .low = 1, .high = 1000, .value = "K", .help = "sampling steps (motionlcm 1, mld 50)"},
-        {.name = "seed", .seed = &seed, .value = "S", .help = "of the noise (1234)"},
-        {.name = "guidance", .number = &guidance, .low = 0.01, .high = 100, .value = "G", .help = "guidance scale, instead of the experiment's"},
-        {.name = "system", .text = &system, .value = "NAME", .help = "motionlcm or mld"},
-        {.name = "joints", .flag = &joints, .help = "write joint positions (N,22,3) instead of features (N,263)"},
+        {.name = "frames", .integer = &frames, .low = 8, .high = 200, .value = "N", .help = "length at the model's frame rate (120; 20 a second)"},
+        {.name = "steps", .integer = &o.steps, .low = 1, .high = 1000, .value = "K", .help = "sampling steps (1; the teacher 50)"},
+        {.name = "seed", .seed = &o.seed, .value = "S", .help = "of the noise (1234)"},
+        {.name = "guidance", .number = &o.guidance, .low = 0.01, .high = 100, .value = "G", .help = "guidance scale, instead of the model's"},
+        {.name = "teacher", .flag = &o.teacher, .help = "sample the MLD teacher instead of MotionLCM"},
+        {.name = "joints", .flag = &joints_only, .help = "write joint positions (N,22,3) instead of features (N,263)"},
         {.name = "out", .letter = 'o', .text = &out, .value = "FILE", .help = "FILE.npy, or FILE.svg for a strip of poses"},
-        {.name = "config", .text = &config, .value = "E.json", .help = "the experiment whose models are used"},
-        {.name = "cache", .text = &cache, .value = "DIR", .help = "where models are (build/cache)"},
+        {.name = "model", .text = &model, .value = "DIR", .help = "folder with vae.h5, lcm.h5, mld.h5 (results/weights/bandai_small)"},
         {.name = "threads", .integer = &threads, .low = 0, .high = 64, .value = "N", .help = "threads; 0 = all cores"},
         {0}};
     const struct command_form form = {
         .example = "mlcm generate \"a person walks slowly and turns left\" --frames 120 --steps 1 --seed 7 -o walk.npy",
-        .usage = "mlcm generate \"TEXT\" -o OUT.npy|OUT.svg [--frames N] [--steps K] [--seed S]",
+        .usage = "mlcm generate \"TEXT\" -o OUT.npy|OUT.svg [--frames N] [--steps K] [--seed S] [--model DIR]",
         .purpose = "Generates one motion and writes its features, its joints or a strip of poses. The seed is printed.",
         .options = options, .least = 1, .most = 1};
     struct arguments a;
     struct error e = {0};
-    struct experiment x;
-    struct chain c;
-    struct loaded l = {0};
-    struct system s;
-    float *features = NULL;
+    mlcm *m = NULL;
     if (arguments_parse(&form, argc, argv, &a, &e)) return command_fail(&e);
     if (a.help) {
         arguments_help(&form, stdout);
@@ -71,28 +58,17 @@ int cmd_generate(int argc, char **argv)
         error_set(&e, ERR_USAGE, "an output file is needed: -o OUT.npy or -o OUT.svg");
         return command_fail(&e);
     }
-    if (strcmp(system, "mld") && strcmp(system, "motionlcm")) {
-        error_set(&e, ERR_USAGE, "--system %s does not generate from text; use motionlcm or mld", system);
-        return command_fail(&e);
-    }
-    if (experiment_read(config, &x, &e)) return command_fail(&e);
-    struct model_entry entry = {.name = "generate", .steps = steps, .guidance = guidance};
-    snprintf(entry.system, sizeof entry.system, "%s", system);
-    x.models[0] = entry;
-    x.model_count = 1;
-    int rc = chain_open(&c, &x, cache, threads, &e);
-    if (!rc) rc = loaded_open(&l, &c, 0, &e);
-    if (!rc && frames > x.vae.positions)
-        rc = error_set(&e, ERR_USAGE, "--frames %d is above the model's %d positions; use fewer", frames, x.vae.positions);
-    if (!rc) {
-        s = l.systems[0];
-        rc = generate_one(&c.lanes, &c.set, &s, a.positional[0], frames, seed, &features, &e);
-        if (!rc) rc = write_motion(&c.set, out, a.positional[0], features, frames, joints, &e);
-        if (!rc) fprintf(stderr, "mlcm: %s, %d frames, %d steps, seed %llu\n", out, frames, s.sampler.steps, (unsigned long long)seed);
-        free(features);
-        loaded_close(&l);
-    }
-    chain_close(&c);
-    experiment_free(&x);
-    return rc ? command_fail(&e) : 0;
+    e.code = mlcm_open(&m, model, threads, e.text, sizeof e.text);
+    if (e.code) return command_fail(&e);
+    float *features = malloc((size_t)frames * (size_t)mlcm_features(m) * sizeof *features);
+    float *joints = malloc((size_t)frames * (size_t)mlcm_joints(m) * 3 * sizeof *joints);
+    if (!features || !joints) error_memory(&e, "the motion");
+    else e.code = mlcm_generate(m, a.positional[0], frames, &o, features, joints, e.text, sizeof e.text);
+    if (!e.code) write_motion(m, out, a.positional[0], features, joints, frames, joints_only, &e);
+    if (!e.code)
+        fprintf(stderr, "mlcm: %s: %d frames at %g a second, seed %llu\n", out, frames, mlcm_fps(m), (unsigned long long)o.seed);
+    free(features);
+    free(joints);
+    mlcm_close(m);
+    return e.code ? command_fail(&e) : 0;
 }

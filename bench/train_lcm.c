@@ -121,8 +121,10 @@ int train_lcm(struct chain *c, const char *path, struct error *e)
     snprintf(stage.state_path, sizeof stage.state_path, "%s.state", path);
     snprintf(stage.log_path, sizeof stage.log_path, "%s.csv", path);
     if (!rc) rc = stage_run(&stage, &t, prepare, piece, after, &s, e);
+    struct checkpoint_card card = chain_card(c, 1);
     struct checkpoint_part parts[2] = {{&s.online.params, "denoiser."}, {&s.text.params, "text."}};
-    if (!rc) rc = checkpoint_write(path, "motionlcm", c->fingerprint[STAGE_LCM], c->x->name, parts, 2, &s.text.vocabulary, e);
+    if (!rc) rc = checkpoint_write(path, "motionlcm", c->fingerprint[STAGE_LCM], c->x->name, parts, 2, &s.text.vocabulary,
+                                   &card, e);
     batches_free(&s.batches);
     latents_free(&s.latents);
     if (t.device) trainer_free(&t);

@@ -110,8 +110,9 @@ int train_mld(struct chain *c, const char *path, struct error *e)
     snprintf(stage.state_path, sizeof stage.state_path, "%s.state", path);
     snprintf(stage.log_path, sizeof stage.log_path, "%s.csv", path);
     if (!rc) rc = stage_run(&stage, &t, prepare, piece, NULL, &s, e);
+    struct checkpoint_card card = chain_card(c, 0);
     struct checkpoint_part parts[2] = {{&d.params, "denoiser."}, {&text.params, "text."}};
-    if (!rc) rc = checkpoint_write(path, "mld", c->fingerprint[STAGE_MLD], c->x->name, parts, 2, &words, e);
+    if (!rc) rc = checkpoint_write(path, "mld", c->fingerprint[STAGE_MLD], c->x->name, parts, 2, &words, &card, e);
     batches_free(&s.batches);
     latents_free(&s.latents);
     vocabulary_free(&words);

@@ -76,7 +76,7 @@ int train_vae(struct chain *c, const char *path, struct error *e)
         trainer_free(&t);
     }
     struct checkpoint_part part = {&v.params, "vae."};
-    if (!rc) rc = checkpoint_write(path, "vae", c->fingerprint[STAGE_VAE], c->x->name, &part, 1, NULL, e);
+    if (!rc) rc = checkpoint_write(path, "vae", c->fingerprint[STAGE_VAE], c->x->name, &part, 1, NULL, NULL, e);
     vae_free(&v);
     return rc;
 }

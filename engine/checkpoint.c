@@ -2,9 +2,62 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+static const char *const card_names[] = {"vae_heads", "denoiser_heads", "text_heads", "generation", "points", "nfeats", "njoints"};
+
+static int *card_field(struct checkpoint_card *c, int i)
+{
+    int *const fields[] = {&c->vae_heads, &c->denoiser_heads, &c->text_heads, &c->generation, &c->points, &c->nfeats, &c->njoints};
+    return fields[i];
+}
+enum { CARD_FIELDS = 7 };
+
+static int card_write(struct h5 *f, const struct checkpoint_card *card, struct error *e)
+{
+    struct checkpoint_card copy = *card;
+    int rc = h5_write_attr_double(f, "/", "guidance", card->guidance, e);
+    if (!rc) rc = h5_write_attr_double(f, "/", "fps", card->fps, e);
+    for (int i = 0; i < CARD_FIELDS && !rc; i++) rc = h5_write_attr_int(f, "/", card_names[i], *card_field(&copy, i), e);
+    if (!rc) rc = h5_write_float(f, "statistics/mean", 1, &card->nfeats, card->mean, e);
+    if (!rc) rc = h5_write_float(f, "statistics/std", 1, &card->nfeats, card->std, e);
+    return rc;
+}
+
+int checkpoint_card_read(const char *path, struct checkpoint_card *card, struct error *e)
+{
+    struct h5 *f;
+    size_t n[2] = {0};
+    *card = (struct checkpoint_card){0};
+    int rc = h5_open(path, &f, e);
+    if (rc) return rc;
+    if (!h5_has_attr(f, "/", "denoiser_heads"))
+        rc = error_set(e, ERR_INPUT, "%s: no generator's card; use an mld.h5 or lcm.h5 that mlcm train wrote", path);
+    if (!rc) rc = h5_attr_double(f, "/", "guidance", &card->guidance, e);
+    if (!rc) rc = h5_attr_double(f, "/", "fps", &card->fps, e);
+    for (int i = 0; i < CARD_FIELDS && !rc; i++) {
+        int64_t v = 0;
+        rc = h5_attr_int(f, "/", card_names[i], &v, e);
+        if (!rc && (v < 0 || v > 4096)) rc = error_set(e, ERR_INPUT, "%s: %s is %lld; the file is damaged", path, card_names[i], (long long)v);
+        *card_field(card, i) = (int)v;
+    }
+    if (!rc) rc = h5_read_float(f, "statistics/mean", &card->mean, &n[0], e);
+    if (!rc) rc = h5_read_float(f, "statistics/std", &card->std, &n[1], e);
+    h5_close(f);
+    if (!rc && (n[0] != (size_t)card->nfeats || n[1] != n[0] || card->njoints < 2 || 4 + 3 * (card->njoints - 1) > card->nfeats))
+        rc = error_set(e, ERR_INPUT, "%s: statistics of %zu values for %d features; the file is damaged", path, n[0], card->nfeats);
+    if (rc) checkpoint_card_free(card);
+    return rc;
+}
+
+void checkpoint_card_free(struct checkpoint_card *card)
+{
+    free(card->mean);
+    free(card->std);
+    *card = (struct checkpoint_card){0};
+}
+
 int checkpoint_write(const char *path, const char *kind, const char *fingerprint, const char *note,
                      const struct checkpoint_part *parts, int count, const struct vocabulary *vocabulary,
-                     struct error *e)
+                     const struct checkpoint_card *card, struct error *e)
 {
     struct h5 *f;
     char name[400];
@@ -13,6 +66,7 @@ int checkpoint_write(const char *path, const char *kind, const char *fingerprint
     rc = h5_write_attr_string(f, "/", "kind", kind, e);
     if (!rc) rc = h5_write_attr_string(f, "/", "fingerprint", fingerprint, e);
     if (!rc) rc = h5_write_attr_string(f, "/", "note", note, e);
+    if (!rc && card) rc = card_write(f, card, e);
     if (!rc && vocabulary) rc = h5_write_strings(f, "vocabulary", vocabulary->count, vocabulary->words, e);
     for (int i = 0; i < count && !rc; i++)
         for (int k = 0; k < parts[i].params->count && !rc; k++) {

@@ -10,10 +10,21 @@ struct checkpoint_part {
     const struct params *params;
     const char *prefix;             /* "vae.", "denoiser.", "text." */
 };
-/* Atomic. note: a JSON text with the experiment's stage, kept as an attribute. */
+/* What a generator needs beside its tensors: heads are not in them, nor are the statistics. */
+struct checkpoint_card {
+    int vae_heads, denoiser_heads, text_heads;
+    int generation, points;         /* of the LCM table; 0 for a plain MLD */
+    double guidance, fps;
+    int nfeats, njoints;
+    float *mean, *std;              /* (nfeats) host */
+};
+int checkpoint_card_read(const char *path, struct checkpoint_card *card, struct error *e);
+void checkpoint_card_free(struct checkpoint_card *card);
+
+/* Atomic. card may be NULL. note: a JSON text with the experiment's stage, kept as an attribute. */
 int checkpoint_write(const char *path, const char *kind, const char *fingerprint, const char *note,
                      const struct checkpoint_part *parts, int count, const struct vocabulary *vocabulary,
-                     struct error *e);
+                     const struct checkpoint_card *card, struct error *e);
 /* The fingerprint a file was written with; "" if it has none. */
 int checkpoint_fingerprint(const char *path, char *text, size_t size, struct error *e);
 int checkpoint_vocabulary(const char *path, struct vocabulary *v, struct error *e);

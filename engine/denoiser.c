@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-int denoiser_create(struct denoiser *d, struct device *device, const struct denoiser_size *size, struct error *e)
+int denoiser_add(struct denoiser *d, struct device *device, const struct denoiser_size *size, int with_norm,
+                 struct error *e)
 {
     const struct transformer_size *tr = &size->transformer;
     memset(d, 0, sizeof *d);
@@ -26,8 +27,15 @@ int denoiser_create(struct denoiser *d, struct device *device, const struct deno
     d->time2 = linear_add(p, "time_embedding.linear_2", tr->width, tr->width, 1);
     d->text = linear_add(p, "emb_proj.1", size->text_width, tr->width, 1);
     d->positions = params_add(p, INIT_POSITIVE, 1, "query_pos.pe", 3, size->positions, 1, tr->width);
-    skip_transformer_add(p, &d->encoder, "encoder", tr, 0, 1);
-    int rc = params_allocate(p, e);
+    skip_transformer_add(p, &d->encoder, "encoder", tr, 0, with_norm);
+    return 0;
+}
+
+int denoiser_create(struct denoiser *d, struct device *device, const struct denoiser_size *size, struct error *e)
+{
+    int rc = denoiser_add(d, device, size, 1, e);
+    if (rc) return rc;
+    rc = params_allocate(&d->params, e);
     if (rc) denoiser_free(d);
     return rc;
 }
@@ -38,8 +46,8 @@ void denoiser_free(struct denoiser *d)
     memset(d, 0, sizeof *d);
 }
 
-struct tensor *denoiser_run(struct tape *t, const struct denoiser *d, const struct denoiser_input *in,
-                            struct tensor **time_embedding)
+struct tensor *denoiser_sequence(struct tape *t, const struct denoiser *d, const struct denoiser_input *in,
+                                 struct tensor **time_embedding)
 {
     if (!in->latent || !in->time || !in->text) return NULL;
     int latents = d->size.latent_tokens, counts[3] = {latents, 1, in->text_tokens};
@@ -58,9 +66,15 @@ struct tensor *denoiser_run(struct tape *t, const struct denoiser *d, const stru
     struct tensor *text = linear_run(t, &d->text, op_activate(t, in->text, d->size.text_act), ACT_NONE);
     struct tensor *parts[3] = {x, time, text};
     struct tensor *s = op_concat(t, parts, counts, 3, in->batch);
-    s = op_add_positions(t, s, tape_param(t, d->positions, 0, d->size.positions), in->batch);
+    return op_add_positions(t, s, tape_param(t, d->positions, 0, d->size.positions), in->batch);
+}
+
+struct tensor *denoiser_run(struct tape *t, const struct denoiser *d, const struct denoiser_input *in,
+                            struct tensor **time_embedding)
+{
+    struct tensor *s = denoiser_sequence(t, d, in, time_embedding);
     s = skip_transformer_run(t, &d->encoder, s, in->batch, NULL, NULL, in->residuals, NULL);
-    s = op_slice(t, s, in->batch, 0, latents);
+    s = op_slice(t, s, in->batch, 0, d->size.latent_tokens);
     return d->size.projections ? linear_run(t, &d->latent_post, s, ACT_NONE) : s;
 }
 

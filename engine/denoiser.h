@@ -40,6 +40,15 @@ struct denoiser_input {
 struct tensor *denoiser_run(struct tape *t, const struct denoiser *d, const struct denoiser_input *in,
                             struct tensor **time_embedding);
 
+/* The two halves of create and run that a ControlNet shares. denoiser_add checks the sizes and
+ * registers the tensors in d->params, which the caller then allocates; with_norm 0 leaves out the
+ * stack's last norm. denoiser_sequence gives what enters the stack: latent, time and text tokens
+ * with positions, (batch·(L+1+S), d). */
+int denoiser_add(struct denoiser *d, struct device *device, const struct denoiser_size *size, int with_norm,
+                 struct error *e);
+struct tensor *denoiser_sequence(struct tape *t, const struct denoiser *d, const struct denoiser_input *in,
+                                 struct tensor **time_embedding);
+
 /* Host arrays of features for a batch, put on the tape. */
 struct tensor *time_feature_rows(struct tape *t, const int *timesteps, int batch, int width);
 struct tensor *guidance_feature_rows(struct tape *t, const float *w, int batch, int width);

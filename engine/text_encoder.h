@@ -42,6 +42,10 @@ int text_encoder_create(struct text_encoder *x, struct device *d, const struct t
                         const struct vocabulary *v, struct error *e);
 void text_encoder_free(struct text_encoder *x);
 
+/* Sizes from a model file's tensors; heads are not in them and are given. */
+int text_encoder_size_from(const struct weights *w, const char *prefix, int heads, struct text_encoder_size *size,
+                           struct error *e);
+
 /* Sentence vectors (batch, text_width). numbers (batch·TEXT_MAX_TOKENS) is filled here and
  * must outlive the tape's recording; texts that are NULL or empty give the learned vector. */
 struct tensor *text_encoder_run(struct tape *t, const struct text_encoder *x, const char *const *texts, int batch,

@@ -83,5 +83,5 @@ int evaluator_save(const struct evaluator *ev, const char *path, const char *fin
 {
     const struct checkpoint_part parts[3] = {
         {&ev->movement, prefixes[0][0]}, {&ev->motion, prefixes[0][1]}, {&ev->text, prefixes[0][2]}};
-    return checkpoint_write(path, "evaluator", fingerprint, note, parts, 3, NULL, e);
+    return checkpoint_write(path, "evaluator", fingerprint, note, parts, 3, NULL, NULL, e);
 }

@@ -5,11 +5,11 @@
 set -euo pipefail
 
 packages="build-essential pkg-config libopenblas-openmp-dev libhdf5-dev libgsl-dev libcjson-dev
-          libssl-dev liblzma-dev gnuplot-nox libcmocka-dev"
+          libssl-dev liblzma-dev libutf8proc-dev zlib1g-dev gnuplot-nox libcmocka-dev"
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
     # Not Debian: the libraries may be there under other packages' names.
-    if pkg-config --exists openblas hdf5 gsl libcjson libcrypto liblzma cmocka 2>/dev/null; then
+    if pkg-config --exists openblas hdf5 gsl libcjson libcrypto liblzma libutf8proc zlib cmocka 2>/dev/null; then
         exit 0
     fi
     echo "install.sh: this is not Debian; install what it calls: $(echo $packages)" >&2

@@ -381,7 +381,8 @@ static void test_learns(void **state)
     struct error e = {0};
     struct curve curve = {0};
     struct evaluator_config c = tiny_config();
-    c.matching_steps = 150;
+    c.matching_steps = 800;
+    c.negatives = 9; c.margin = 3;
     open_room(&r, 2);
     struct evaluator_source source = {&c, "noise", noise_snippets, noise_pairs};
     struct evaluator_observer observer = {&curve, follow, NULL};

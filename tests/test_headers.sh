@@ -8,7 +8,7 @@
 set -u
 build=${1:-build}
 cc=${CC:-cc}
-packages="openblas hdf5 gsl libcjson libcrypto liblzma"
+packages="openblas hdf5 gsl libcjson libcrypto liblzma libutf8proc zlib"
 flags="-std=c11 -D_GNU_SOURCE -fopenmp -Wall -Wextra $(pkg-config --cflags $packages)"
 passed=0 failed=0 skipped=0
 
