@@ -3,15 +3,28 @@
 #include "command.h"
 #include "table_run.h"
 #include "timing.h"
+#include "training_speed.h"
 #include <string.h>
+
+static int print_training_speed(struct chain *c, int steps, struct error *e)
+{
+    struct training_speed s;
+    int rc = training_speed_vae(c, steps, &s, e);
+    if (rc) return rc;
+    printf("GEMM peak %.1f GFLOP/s on %d threads, measured in this run\n", s.peak * 1e-9, c->device.threads);
+    printf("VAE training step %.4f s, %.2f GFLOP, %.1f GFLOP/s: %.1f %% of the peak (median of %d steps)\n", s.seconds,
+           s.flops * 1e-9, s.flops / s.seconds * 1e-9, 100 * s.share, s.steps);
+    return 0;
+}
 
 int cmd_time(int argc, char **argv)
 {
     const char *config = NULL, *cache = "build/cache", *json = NULL;
-    int threads = 0, runs = 0;
+    int threads = 0, runs = 0, training = 0;
     const struct option_row options[] = {
         {.name = "config", .text = &config, .value = "E.json", .help = "the experiment"},
         {.name = "runs", .integer = &runs, .low = 1, .high = 1e6, .value = "N", .help = "sentences a model, instead of the experiment's"},
+        {.name = "training", .flag = &training, .help = "instead: a VAE training step's FLOPs over the GEMM peak of the same run"},
         {.name = "json", .text = &json, .value = "FILE", .help = "the results document; - is standard output"},
         {.name = "cache", .text = &cache, .value = "DIR", .help = "where models are (build/cache)"},
         {.name = "threads", .integer = &threads, .low = 0, .high = 64, .value = "N", .help = "threads; 0 = all cores"},
@@ -41,6 +54,12 @@ int cmd_time(int argc, char **argv)
     if (experiment_read(config, &x, &e)) return command_fail(&e);
     if (runs) x.time_runs = runs;
     int rc = chain_open(&c, &x, cache, threads, &e);
+    if (!rc && training) {
+        rc = print_training_speed(&c, runs ? runs : 40, &e);
+        chain_close(&c);
+        experiment_free(&x);
+        return rc ? command_fail(&e) : 0;
+    }
     if (!rc) rc = loaded_open(&l, &c, 0, &e);
     if (!rc) {
         double mean[3];

@@ -1,33 +1,26 @@
 /* The VAE's stage. */
-#include "batches.h"
-#include "chain.h"
+#include "train_vae.h"
 #include "stage.h"
 #include "../engine/checkpoint.h"
 #include "../engine/rng.h"
 #include <stdio.h>
 #include <stdlib.h>
 
-struct vae_stage {
-    const struct chain *c;
-    struct vae *v;
-    struct batches batches;
-};
-
 static int prepare(void *context, int64_t step)
 {
-    struct vae_stage *s = context;
+    struct vae_training *s = context;
     batches_make(&s->batches, "vae", step);
-    return (s->batches.count + s->c->x->vae_plan.piece - 1) / s->c->x->vae_plan.piece;
+    return (s->batches.count + s->chain->x->vae_plan.piece - 1) / s->chain->x->vae_plan.piece;
 }
 
 static double piece(void *context, struct tape *t, int64_t step, int number, double terms[8])
 {
-    struct vae_stage *s = context;
-    const struct chain *c = s->c;
+    struct vae_training *s = context;
+    const struct chain *c = s->chain;
     const struct batches *b = &s->batches;
     int size = c->x->vae_plan.piece, first = number * size, n = b->count - first < size ? b->count - first : size;
     int nf = c->set.nfeats, frames = b->draws[first].length, *lengths = malloc((size_t)n * sizeof *lengths);
-    int width = s->v->size.latent_tokens * s->v->size.latent_width;
+    int width = s->vae.size.latent_tokens * s->vae.size.latent_width;
     float *x = calloc((size_t)n * (size_t)frames * (size_t)nf, sizeof *x);
     float *eps = malloc((size_t)n * (size_t)width * sizeof *eps + 64);
     struct vae_losses losses = {0};
@@ -40,9 +33,9 @@ static double piece(void *context, struct tape *t, int64_t step, int number, dou
         rng_fill_normal(c->x->seed, rng_stream("vae/noise") ^ ((uint64_t)step << 16) ^ (uint64_t)number, 0, eps,
                         (size_t)n * (size_t)width);
         struct tensor *motion = tape_constant(t, x, n * frames, nf);
-        struct tensor *noise = tape_constant(t, eps, n * s->v->size.latent_tokens, s->v->size.latent_width);
+        struct tensor *noise = tape_constant(t, eps, n * s->vae.size.latent_tokens, s->vae.size.latent_width);
         struct tensor *mean = tape_constant(t, c->set.mean, 1, nf), *std = tape_constant(t, c->set.std, 1, nf);
-        losses = vae_objective_run(t, s->v, &c->x->objective, motion, lengths, n, frames, noise, mean, std, c->set.njoints,
+        losses = vae_objective_run(t, &s->vae, &c->x->objective, motion, lengths, n, frames, noise, mean, std, c->set.njoints,
                                    (float)n / (float)b->count, NULL);
         terms[0] = losses.features;
         terms[1] = losses.joints;
@@ -55,28 +48,44 @@ static double piece(void *context, struct tape *t, int64_t step, int number, dou
     return losses.total;
 }
 
+int vae_training_open(struct vae_training *s, struct chain *c, struct error *e)
+{
+    *s = (struct vae_training){.chain = c};
+    int rc = vae_create(&s->vae, &c->device, &c->x->vae, e);
+    if (rc) return rc;
+    struct params *sets[1] = {&s->vae.params};
+    rc = params_initialise(&s->vae.params, c->x->seed, e);
+    if (!rc) rc = trainer_create(&s->trainer, &c->device, sets, 1, &c->x->vae_plan.trainer, e);
+    if (!rc) rc = batches_create(&s->batches, &c->set, &c->train, c->x->vae_plan.batch, c->x->seed, e);
+    if (rc) vae_training_close(s);
+    return rc;
+}
+
+int vae_training_step(struct vae_training *s, struct error *e)
+{
+    int pieces = prepare(s, s->trainer.step);
+    return trainer_step(&s->trainer, pieces, piece, s, e);
+}
+
+void vae_training_close(struct vae_training *s)
+{
+    batches_free(&s->batches);
+    if (s->trainer.device) trainer_free(&s->trainer);
+    vae_free(&s->vae);
+}
+
 int train_vae(struct chain *c, const char *path, struct error *e)
 {
-    struct vae v;
-    struct trainer t;
-    struct vae_stage s = {.c = c, .v = &v};
+    struct vae_training s;
     struct stage stage = {.name = "vae", .fingerprint = c->fingerprint[STAGE_VAE], .terms = {"features", "joints", "kl", NULL},
                           .quiet = c->quiet, .stop_at = c->stop_at, .save_every = 60};
-    int rc = vae_create(&v, &c->device, &c->x->vae, e);
+    int rc = vae_training_open(&s, c, e);
     if (rc) return rc;
-    struct params *sets[1] = {&v.params};
-    rc = params_initialise(&v.params, c->x->seed, e);
-    if (!rc) rc = trainer_create(&t, &c->device, sets, 1, &c->x->vae_plan.trainer, e);
-    if (!rc) {
-        rc = batches_create(&s.batches, &c->set, &c->train, c->x->vae_plan.batch, c->x->seed, e);
-        snprintf(stage.state_path, sizeof stage.state_path, "%s.state", path);
-        snprintf(stage.log_path, sizeof stage.log_path, "%s.csv", path);
-        if (!rc) rc = stage_run(&stage, &t, prepare, piece, NULL, &s, e);
-        batches_free(&s.batches);
-        trainer_free(&t);
-    }
-    struct checkpoint_part part = {&v.params, "vae."};
+    snprintf(stage.state_path, sizeof stage.state_path, "%s.state", path);
+    snprintf(stage.log_path, sizeof stage.log_path, "%s.csv", path);
+    rc = stage_run(&stage, &s.trainer, prepare, piece, NULL, &s, e);
+    struct checkpoint_part part = {&s.vae.params, "vae."};
     if (!rc) rc = checkpoint_write(path, "vae", c->fingerprint[STAGE_VAE], c->x->name, &part, 1, NULL, NULL, e);
-    vae_free(&v);
+    vae_training_close(&s);
     return rc;
 }

@@ -49,5 +49,6 @@ extern const struct verify_kind verify_kinds_evaluators[];
 extern const struct verify_kind verify_kinds_networks[];
 extern const struct verify_kind verify_kinds_training[];
 extern const struct verify_kind verify_kinds_dataset[];
+extern const struct verify_kind verify_kinds_control[];
 
 #endif

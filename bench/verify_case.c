@@ -118,6 +118,15 @@ const char *case_word(struct verify_case *c, const char *attr, char *text, size_
     return text;
 }
 
+enum element_loss case_element_loss(struct verify_case *c, const char *word)
+{
+    if (!strcmp(word, "l1")) return LOSS_L1;
+    if (!strcmp(word, "l2")) return LOSS_L2;
+    if (strcmp(word, "l1_smooth"))
+        case_note(c, error_set(c->error, ERR_INPUT, "%s: element loss '%s'; use l1, l2 or l1_smooth", h5_path(c->file), word));
+    return LOSS_SMOOTH_L1;
+}
+
 /* --- comparing ------------------------------------------------------------------ */
 
 double case_tolerance(double relative, const float *want, size_t n)

@@ -39,6 +39,9 @@ int case_int(struct verify_case *c, const char *attr, int otherwise);
 /* "" if there is none. */
 const char *case_word(struct verify_case *c, const char *attr, char *text, size_t size);
 
+/* l1, l2 or l1_smooth. */
+enum element_loss case_element_loss(struct verify_case *c, const char *word);
+
 /* Tolerance of results and losses: relative * max(1, largest reference). */
 double case_tolerance(double relative, const float *want, size_t n);
 /* Compares n values with the dataset; label names the line, NULL = name. */

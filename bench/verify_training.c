@@ -12,20 +12,11 @@ static const double result = 1e-5;      /* of results and losses, times max(1, l
 static const double gradient = 2e-5;    /* of gradients, times the case's largest */
 static const double stepped = 2e-6;     /* of weights whose step is determined, absolute */
 
-static enum element_loss element_loss(struct verify_case *c, const char *word)
-{
-    if (!strcmp(word, "l1")) return LOSS_L1;
-    if (!strcmp(word, "l2")) return LOSS_L2;
-    if (strcmp(word, "l1_smooth"))
-        case_note(c, error_set(c->error, ERR_INPUT, "%s: element loss '%s'; use l1, l2 or l1_smooth", h5_path(c->file), word));
-    return LOSS_SMOOTH_L1;
-}
-
 static enum element_loss named_loss(struct verify_case *c, const char *attr)
 {
     char word[32];
     case_word(c, attr, word, sizeof word);
-    return element_loss(c, *word ? word : "l1_smooth");
+    return case_element_loss(c, *word ? word : "l1_smooth");
 }
 
 /* "FOLDER/MEMBER" in a buffer. */

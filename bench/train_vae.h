@@ -1,0 +1,21 @@
+/* The VAE's stage, taken apart so that its step can also be timed. */
+#ifndef MLCM_TRAIN_VAE_H
+#define MLCM_TRAIN_VAE_H
+
+#include "batches.h"
+#include "chain.h"
+
+struct vae_training {
+    const struct chain *chain;
+    struct vae vae;
+    struct trainer trainer;
+    struct batches batches;
+};
+
+/* Fresh weights, optimiser and batches of the experiment. The struct must not move afterwards. */
+int vae_training_open(struct vae_training *s, struct chain *c, struct error *e);
+/* One optimiser step on the next batch. */
+int vae_training_step(struct vae_training *s, struct error *e);
+void vae_training_close(struct vae_training *s);
+
+#endif

@@ -1,0 +1,101 @@
+#include "training_speed.h"
+#include "train_vae.h"
+#include "../engine/rng.h"
+#include <math.h>
+#include <stdlib.h>
+#include <time.h>
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* The peak: every lane multiplies 512 x 512 matrices of its own, through the device's linear. */
+static int gemm_peak(struct chain *c, double *peak, struct error *e)
+{
+    enum { N = 512, ROUNDS = 5, REPEATS = 40 };
+    int lanes = c->lanes.count, rc = 0;
+    float *memory = c->device.alloc(&c->device, (size_t)lanes * 3 * N * N);
+    if (!memory) return error_memory(e, "the measurement");
+    rng_fill_normal(1, 1, 0, memory, (size_t)lanes * 3 * N * N);
+    *peak = 0;
+    for (int r = 0; r < ROUNDS; r++) {
+        double start = now();
+#pragma omp parallel for schedule(static, 1) num_threads(lanes)
+        for (int l = 0; l < lanes; l++) {
+            float *x = memory + (size_t)l * 3 * N * N;
+            struct device *d = &c->lanes.lane[l];
+            for (int i = 0; i < REPEATS; i++)
+                d->linear(d, x + 2 * N * N, NULL, x, x + N * N, NULL, N, N, N, N, 0, ACT_NONE);
+        }
+        double rate = 2.0 * N * N * N * REPEATS * lanes / (now() - start);
+        if (rate > *peak) *peak = rate;
+    }
+    c->device.release(&c->device, memory);
+    return rc;
+}
+
+/* Multiplications and additions of one sequence of n frames, forward and backward (three
+ * products for each of the forward's, but two for the first layer, whose input is data). */
+static double transformer_flops(const struct transformer_size *t, double rows, double queries_keys, int cross, double memory)
+{
+    double d = t->width, half = (t->layers - 1) / 2;
+    double layer = rows * (4 * d * d + 2 * d * t->feed_forward) + 2 * queries_keys * d;
+    if (cross) layer += rows * 2 * d * d + memory * 2 * d * d + 2 * rows * memory * d;
+    return 2 * (t->layers * layer + half * rows * 2 * d * d);
+}
+
+static double vae_flops(const struct vae_size *v, int frames)
+{
+    double d = v->transformer.width, rows = frames + 2 * v->latent_tokens, n = frames;
+    double forward = transformer_flops(&v->transformer, rows, rows * rows, 0, 0) +
+                     transformer_flops(&v->transformer, n, n * n, 1, v->latent_tokens);
+    double ends = 2 * n * v->nfeats * d;
+    return 3 * forward + 2 * ends + 3 * ends;
+}
+
+static int ascending(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+int training_speed_vae(struct chain *c, int steps, struct training_speed *out, struct error *e)
+{
+    struct vae_training t;
+    double *seconds = malloc((size_t)steps * sizeof *seconds), *flops = malloc((size_t)steps * sizeof *flops);
+    int rc = seconds && flops ? gemm_peak(c, &out->peak, e) : error_memory(e, "the measurement");
+    if (!rc) rc = vae_training_open(&t, c, e);
+    if (!rc) {
+        for (int i = -3; i < steps && !rc; i++) {
+            double start = now();
+            rc = vae_training_step(&t, e);
+            if (i < 0) continue;
+            seconds[i] = now() - start;
+            flops[i] = 0;
+            for (int k = 0; k < t.batches.count; k++) flops[i] += vae_flops(&c->x->vae, t.batches.draws[k].length);
+        }
+        double peak = out->peak;
+        vae_training_close(&t);
+        if (!rc) rc = gemm_peak(c, &out->peak, e);      /* before and after: the larger counts */
+        if (peak > out->peak) out->peak = peak;
+    }
+    if (!rc) {
+        /* the median of time per operation: batches differ in length */
+        double total = 0;
+        for (int i = 0; i < steps; i++) {
+            total += flops[i];
+            seconds[i] /= flops[i];
+        }
+        qsort(seconds, (size_t)steps, sizeof *seconds, ascending);
+        out->steps = steps;
+        out->flops = total / steps;
+        out->seconds = seconds[steps / 2] * out->flops;
+        out->share = out->flops / out->seconds / out->peak;
+    }
+    free(seconds);
+    free(flops);
+    return rc;
+}
