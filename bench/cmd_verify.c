@@ -16,14 +16,13 @@
 
 static const struct verify_kind *const registries[] = {
     verify_kinds_features,   verify_kinds_dataset,  verify_kinds_metrics,
-    verify_kinds_evaluators, verify_kinds_networks, verify_kinds_training,
+    verify_kinds_evaluators, verify_kinds_networks, verify_kinds_training, verify_kinds_control,
 };
 
 /* Systems that this program does not have. */
 static const char *const absent_kinds[] = {
-    "mdm",        "motiondiffuse",      "omnicontrol", "mldorig", "diffusion_schedules",
-    "bert",       "distilbert",         "clip",        "t5",      "tokenizer",
-    "controlnet", "control_train_step", "clt_steps",
+    "mdm",  "motiondiffuse", "omnicontrol", "mldorig", "diffusion_schedules",
+    "bert", "distilbert",    "clip",        "t5",      "tokenizer",
 };
 
 /* The length of `kind` if `name` is the kind or goes on with "_…", else 0. */

@@ -329,6 +329,17 @@ static int on_validate(void *context, const struct evaluator *ev, int64_t step, 
 
 /* --- training -------------------------------------------------------------------------- */
 
+/* Whether the validation split fills a pool of R-Precision; small sets go without. */
+static int can_validate(const struct set *set)
+{
+    struct items items;
+    struct error ignored;
+    if (items_build(set, "val", &items, &ignored)) return 0;
+    int enough = items.count >= POOL_SIZE;
+    items_free(&items);
+    return enough;
+}
+
 static struct evaluator_config of_set(const struct set *set, const struct evaluator_config *config)
 {
     struct evaluator_config c = *config;
@@ -358,7 +369,7 @@ int train_evaluator(const struct set *set, struct device *d, const struct evalua
     if (!rc) {
         struct watch w = {.set = set, .seed = c.seed, .path = path, .quiet = quiet};
         struct evaluator_source source = {&data, set->sha256, make_snippets, make_pairs};
-        struct evaluator_observer observer = {&w, on_step, on_validate};
+        struct evaluator_observer observer = {&w, on_step, can_validate(set) ? on_validate : NULL};
         rc = evaluator_train(&ev, &c, &source, &observer, path, e);
         log_close(&w);
         if (!rc && w.error.code) {

@@ -26,7 +26,7 @@ struct clip {
     const struct caption *captions;
 };
 
-/* Word vectors and the tokens' encoding (spec 4.3). */
+/* Word vectors and the tokens' encoding. */
 struct words {
     int count, dim;
     char **word;           /* count strings */
@@ -56,7 +56,7 @@ struct set {
 int set_read(const char *path, struct set *s, struct error *e);
 void set_free(struct set *s);
 
-/* An item of the loader (spec 4.1): a clip or a captioned segment of one. */
+/* An item of the loader: a clip or a captioned segment of one. */
 struct item {
     int clip, start, length;           /* rows [start, start+length) of the clip */
     int ncaptions;
@@ -71,7 +71,7 @@ struct items {
 int items_build(const struct set *s, const char *split, struct items *out, struct error *e);
 void items_free(struct items *it);
 
-/* The random decisions of one access (spec 4.2). */
+/* The random decisions of one access. */
 struct draw {
     int item;
     int caption;                       /* index into item.captions */

@@ -96,7 +96,8 @@ static size_t name_size(const char *s, size_t left)
 {
     size_t i = 0;
     uint32_t c;
-    for (int n = 0; n < LONGEST_NAME && i < left && !strchr("\t\n\f <&#;", s[i]); n++) i += utf8_next(s + i, left - i, &c);
+    for (int n = 0; n < LONGEST_NAME && i < left && (!s[i] || !strchr("\t\n\f <&#;", s[i])); n++)
+        i += utf8_next(s + i, left - i, &c);
     return i ? i + (i < left && s[i] == ';') : 0;
 }
 

@@ -88,7 +88,7 @@ static int joints_loss(struct tape *t, const struct latent_tuning *c, const stru
     };
     struct tensor *eps = denoiser_run(t, denoiser, &run, NULL);
     struct tensor *latent = consistency_estimate(t, &c->schedule, &c->timestep, leaf, eps, 1);
-    struct tensor *features = vae_decode(t, vae, latent, &in->frames, 1, in->frames);
+    struct tensor *features = vae_decode(t, vae, latent, &in->length, 1, in->frames);
     struct tensor *joints = op_recover_joints(t, features, tape_constant(t, in->mean, 1, vae->size.nfeats),
                                               tape_constant(t, in->std, 1, vae->size.nfeats), 1, in->joints);
     *loss = control_term(t, &compare, joints, in->joints, &signal, 1);
@@ -120,6 +120,9 @@ int latent_tuning_run(struct tape *t, const struct latent_tuning *c, const struc
     if (c->timestep < 0 || c->timestep >= TRAIN_STEPS || c->steps < 0 || c->warmup < 0)
         return error_set(e, ERR_USAGE, "latent tuning: timestep %d, %d steps, warm-up %d; use a timestep below %d and no "
                                        "negative number", c->timestep, c->steps, c->warmup, TRAIN_STEPS);
+    if (in->length < 1 || in->length > in->frames)
+        return error_set(e, ERR_USAGE, "latent tuning: a motion of %d frames with a signal of %d; use at most as many",
+                         in->length, in->frames);
     if ((rc = control_signal_check(in->hint, in->mask, in->frames, in->joints, e))) return rc;
     if (!control_keypoints(in->mask, in->frames, in->joints))
         return error_set(e, ERR_INPUT, "latent tuning: the mask controls no joint; name at least one");

@@ -38,7 +38,8 @@ struct latent_tuning_input {
     const unsigned char *mask;       /* (frames, J) */
     const float *mean, *std;         /* (nfeats) */
     const float *raw_mean, *raw_std; /* (J, 3) */
-    int text_tokens, frames, joints;
+    int text_tokens, joints;
+    int frames, length;              /* rows of the signal; valid frames of the motion, <= frames */
     latent_tuning_trace *trace;      /* may be NULL */
     void *context;
 };

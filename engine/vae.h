@@ -34,7 +34,7 @@ void vae_encode(struct tape *t, const struct vae *v, struct tensor *x, const int
 struct tensor *vae_decode(struct tape *t, const struct vae *v, struct tensor *z, const int *lengths, int batch,
                           int frames);
 
-/* The training objective (specification of losses: SmoothL1 on features and joints, KL). */
+/* The training objective: reconstruction of features and joints, and KL. */
 struct vae_objective {
     enum element_loss features, joints, local;
     float features_weight, joints_weight, local_weight, kl_weight;

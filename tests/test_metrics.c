@@ -11,7 +11,7 @@
 
 #include <gsl/gsl_eigen.h>
 
-#include "../bench/slot_consistency.h"
+#include "../datasets/consistency.h"
 #include "../engine/rng.h"
 #include "../metrics/control.h"
 #include "../metrics/diversity.h"
@@ -501,11 +501,9 @@ static void test_slots(void **state)
     const char *const motion[] = {"style=old;content=run,sprint", "content=run;style=older", "content=sprint",
                                   "content"};
     const int expected[4][4] = {{1, 0, 0, 0}, {1, 0, 1, 0}, {0, 0, 0, 0}, {0, 0, 0, 0}};
-    struct slot_pairs p = {4, caption, motion};
     for (int i = 0; i < 4; i++)
         for (int j = 0; j < 4; j++)
-            assert_int_equal(slot_consistency(&p, i, j), expected[i][j]);
-    assert_int_equal(slot_consistency(&p, 4, 0), 0);
+            assert_int_equal(caption_consistent(caption[i], motion[j]), expected[i][j]);
 }
 
 /* ---- Diversity, MultiModality ---- */
