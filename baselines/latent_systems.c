@@ -1,5 +1,5 @@
 /* The systems that work in the VAE's latent space: reconstruction, decoded prior, MLD
- * (Chen et al. 2023) and MotionLCM. */
+ * (Chen et al. 2023) and MotionLCM, the last two also with a ControlNet. */
 #include "system.h"
 #include <stdlib.h>
 #include <time.h>
@@ -79,6 +79,17 @@ static struct tensor *sample(struct tape *t, const struct system *s, const struc
     struct sampler_input in = {.text = text_encoder_run(t, s->text, r->texts, batch, numbers), .batch = batch, .text_tokens = 1};
     if (!lcm) in.text_empty = text_encoder_run(t, s->text, empty, batch, numbers + (size_t)batch * TEXT_MAX_TOKENS);
     if (clock) clock->text += lap(t, &since);
+    if (s->controlnet) {
+        int wide = 3 * s->trajectory->size.joints;
+        if (!r->hint || !r->mask) {
+            tape_error(t, "%s needs a control signal", s->kind->name);
+            goto out;
+        }
+        struct tensor *hint = tape_constant(t, r->hint, batch * r->frames, wide);
+        in.trajectory = trajectory_encoder_run(t, s->trajectory, hint, r->mask, batch);
+        in.controlnet = s->controlnet;
+        if (clock) clock->trajectory += lap(t, &since);
+    }
     in.noise = noise_tensor(t, s, r, 0);
     for (int i = 0; fresh && i < s->sampler.steps - 1; i++) request_noise(r, i + 1, tokens, width, fresh + (size_t)i * count);
     in.step_noise = fresh;
@@ -92,7 +103,9 @@ out:
     return z;
 }
 
-const struct system_kind system_vae = {"vae", "VAE reconstruction", 0, 1, reconstruct};
-const struct system_kind system_prior = {"prior", "Decoded prior", 0, 0, decode_prior};
-const struct system_kind system_mld = {"mld", "MLD", 1, 0, sample};
-const struct system_kind system_motionlcm = {"motionlcm", "MotionLCM", 1, 0, sample};
+const struct system_kind system_vae = {"vae", "VAE reconstruction", 0, 1, reconstruct, 0};
+const struct system_kind system_prior = {"prior", "Decoded prior", 0, 0, decode_prior, 0};
+const struct system_kind system_mld = {"mld", "MLD", 1, 0, sample, 0};
+const struct system_kind system_motionlcm = {"motionlcm", "MotionLCM", 1, 0, sample, 0};
+const struct system_kind system_mld_control = {"mld_control", "MLD with ControlNet", 1, 0, sample, 1};
+const struct system_kind system_motionlcm_control = {"motionlcm_control", "MotionLCM with ControlNet", 1, 0, sample, 1};

@@ -2,7 +2,10 @@
 #include "../engine/rng.h"
 #include <string.h>
 
-static const struct system_kind *const all[] = {&system_vae, &system_prior, &system_mld, &system_motionlcm};
+static const struct system_kind *const all[] = {
+    &system_vae,         &system_prior,             &system_mld,              &system_motionlcm,
+    &system_mld_control, &system_motionlcm_control, &system_motionlcm_tuning,
+};
 
 const struct system_kind *const *system_registry(int *count)
 {

@@ -7,6 +7,7 @@
 
 #include "../engine/sampler.h"
 #include "../engine/text_encoder.h"
+#include "../engine/trajectory_encoder.h"
 #include "../engine/vae.h"
 
 struct system_request {
@@ -16,11 +17,15 @@ struct system_request {
     uint64_t seed, stream;        /* of the noise */
     const uint64_t *sample;       /* (batch) number of each sample: its noise depends on (seed, stream, sample) alone */
     const float *reference;       /* (batch, frames, nfeats) normalised real motions, or NULL */
+    /* motion control, or NULL: the normalised signal (batch, frames, J, 3), 0 where nothing is
+     * controlled, and which joints are, (batch, frames, J) */
+    const float *hint;
+    const unsigned char *mask;
 };
 
 /* Seconds spent in each stage, added up; the device is synchronised at each border. */
 struct stage_clock {
-    double text, denoise, decode;
+    double text, trajectory, denoise, decode;
 };
 
 struct system;
@@ -32,6 +37,7 @@ struct system_kind {
     /* Normalised features (batch·frames, nfeats), zero beyond each length; NULL with the tape's error. */
     struct tensor *(*generate)(struct tape *t, const struct system *s, const struct system_request *r,
                                struct stage_clock *clock);
+    int controlled;               /* needs a control signal */
 };
 
 /* An opened system. The networks are the caller's and may serve several systems. */
@@ -41,6 +47,12 @@ struct system {
     const struct text_encoder *text;
     const struct denoiser *denoiser;
     struct sampler sampler;
+    /* motion control: NULL and 0 without */
+    const struct controlnet *controlnet;
+    const struct trajectory_encoder *trajectory;
+    int joints, tuning_steps;         /* of latent tuning … */
+    const float *mean, *std;          /* … with the features' statistics (nfeats) */
+    const float *raw_mean, *raw_std;  /* and the joints' (J, 3) */
 };
 
 /* The registry: by name, or NULL; and all of it, in table order. */
@@ -51,5 +63,6 @@ const struct system_kind *const *system_registry(int *count);
 int request_noise(const struct system_request *r, int part, int tokens, int width, float *out);
 
 extern const struct system_kind system_vae, system_prior, system_mld, system_motionlcm;
+extern const struct system_kind system_mld_control, system_motionlcm_control, system_motionlcm_tuning;
 
 #endif

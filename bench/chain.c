@@ -9,7 +9,7 @@
 
 const char *stage_name(enum stage_kind stage)
 {
-    static const char *const names[STAGE_COUNT] = {"evaluator", "vae", "mld", "lcm"};
+    static const char *const names[STAGE_COUNT] = {"evaluator", "vae", "mld", "lcm", "control", "control_mld"};
     return names[stage];
 }
 
@@ -84,13 +84,30 @@ static void fingerprints(struct chain *c)
             describe_transformer(&d, &x->denoiser.transformer);
             describe(&d, "empty %.9g crops %d;", x->empty_probability, x->latent_crops);
             describe_plan(&d, &x->mld_plan);
-        } else {
+        } else if (s == STAGE_LCM) {
             describe(&d, "after %s;lcm %d %d %d %.9g w %.9g %.9g ema %.9g drop %d;", c->fingerprint[STAGE_MLD],
                      x->denoiser.guidance_width, x->lcm_points, x->lcm_loss, x->lcm_huber_c, x->lcm_w_low, x->lcm_w_high,
                      x->lcm_ema, x->lcm_teacher_dropout);
             describe_plan(&d, &x->lcm_plan);
+        } else {
+            const struct control_plan *p = &x->control;
+            describe(&d, "after %s;control %d %.9g %.9g joints", c->fingerprint[s == STAGE_CONTROL ? STAGE_LCM : STAGE_MLD],
+                     p->spatial, p->low, p->high);
+            for (int i = 0; i < p->joint_count; i++) describe(&d, " %d", p->joints[i]);
+            describe(&d, ";loss %d %d %d %.9g w %.9g %.9g embedding %d;", p->kind, p->element, p->metric, p->weight, p->w_low,
+                     p->w_high, p->embedding_width);
+            describe_plan(&d, &p->plan);
         }
         sha256_bytes(d.text, d.used, c->fingerprint[s]);
+        if (s == STAGE_VAE) {
+            memcpy(c->vae_first, c->fingerprint[s], sizeof c->vae_first);
+            if (x->vae_refinement.steps) {
+                d.used = 0;
+                describe(&d, "mlcm stage vae refined 1;after %s;", c->vae_first);
+                describe_plan(&d, &x->vae_refinement);
+                sha256_bytes(d.text, d.used, c->fingerprint[s]);
+            }
+        }
     }
 }
 
@@ -124,9 +141,14 @@ void chain_close(struct chain *c)
     memset(c, 0, sizeof *c);
 }
 
+int chain_has(const struct chain *c, enum stage_kind stage)
+{
+    return stage < STAGE_CONTROL || (stage < STAGE_COUNT && c->x->control.given);
+}
+
 /* --- finding and training --------------------------------------------------------------- */
 
-static int fits(const char *path, const char *fingerprint)
+int model_fits(const char *path, const char *fingerprint)
 {
     char text[80];
     struct error ignored;
@@ -144,9 +166,11 @@ int chain_need(struct chain *c, enum stage_kind stage, struct error *e)
 {
     char path[1100];
     if (c->model[stage][0]) return 0;
+    if (!chain_has(c, stage))
+        return error_set(e, ERR_INPUT, "%s: no section \"control\", which stage %s needs; add one", c->x->path, stage_name(stage));
     if (c->x->weights[0] && !c->fresh) {
         snprintf(path, sizeof path, "%.1000s/%s.h5", c->x->weights, stage_name(stage));
-        if (fits(path, c->fingerprint[stage])) {
+        if (model_fits(path, c->fingerprint[stage])) {
             snprintf(c->model[stage], sizeof c->model[stage], "%s", path);
             return 0;
         }
@@ -154,11 +178,12 @@ int chain_need(struct chain *c, enum stage_kind stage, struct error *e)
             fprintf(stderr, "mlcm: %s was trained for another experiment or data set; looking in the cache\n", path);
     }
     snprintf(path, sizeof path, "%.1000s/%s-%.16s.h5", c->cache, stage_name(stage), c->fingerprint[stage]);
-    if (!fits(path, c->fingerprint[stage])) {
+    if (!model_fits(path, c->fingerprint[stage])) {
         int rc = 0;
         if (stage == STAGE_MLD) rc = chain_need(c, STAGE_VAE, e);
-        if (stage == STAGE_LCM) rc = chain_need(c, STAGE_MLD, e);
-        if (stage == STAGE_LCM && !rc) rc = chain_need(c, STAGE_VAE, e);
+        if (stage == STAGE_LCM || stage == STAGE_CONTROL_MLD) rc = chain_need(c, STAGE_MLD, e);
+        if (stage == STAGE_CONTROL) rc = chain_need(c, STAGE_LCM, e);
+        if (stage > STAGE_MLD && !rc) rc = chain_need(c, STAGE_VAE, e);
         if (rc) return rc;
         double start = now();
         switch (stage) {
@@ -166,6 +191,8 @@ int chain_need(struct chain *c, enum stage_kind stage, struct error *e)
         case STAGE_VAE: rc = train_vae(c, path, e); break;
         case STAGE_MLD: rc = train_mld(c, path, e); break;
         case STAGE_LCM: rc = train_lcm(c, path, e); break;
+        case STAGE_CONTROL:
+        case STAGE_CONTROL_MLD: rc = train_control(c, stage, path, e); break;
         case STAGE_COUNT: break;
         }
         if (rc) return rc;
@@ -183,14 +210,14 @@ int chain_report(struct chain *c, FILE *out, struct error *e)
     (void)e;
     fprintf(out, "%s: %s, %d clips, %d training items, set %.16s\n", c->x->name, c->set.name, c->set.nclips, c->train.count,
             c->set.sha256);
-    for (int s = 0; s < STAGE_COUNT; s++) {
+    for (int s = 0; s < STAGE_COUNT && chain_has(c, (enum stage_kind)s); s++) {
         char path[1100];
         snprintf(path, sizeof path, "%.1000s/%s.h5", c->x->weights, stage_name((enum stage_kind)s));
         const char *where = "would be trained";
-        if (c->x->weights[0] && !c->fresh && fits(path, c->fingerprint[s])) where = "committed weights fit";
+        if (c->x->weights[0] && !c->fresh && model_fits(path, c->fingerprint[s])) where = "committed weights fit";
         else {
             snprintf(path, sizeof path, "%.1000s/%s-%.16s.h5", c->cache, stage_name((enum stage_kind)s), c->fingerprint[s]);
-            if (fits(path, c->fingerprint[s])) where = "trained already";
+            if (model_fits(path, c->fingerprint[s])) where = "trained already";
         }
         fprintf(out, "  %-10s %.16s  %s\n", stage_name((enum stage_kind)s), c->fingerprint[s], where);
     }
@@ -201,17 +228,18 @@ int chain_report(struct chain *c, FILE *out, struct error *e)
 struct checkpoint_card chain_card(const struct chain *c, int consistency)
 {
     const struct experiment *x = c->x;
-    return (struct checkpoint_card){
+    struct checkpoint_card card = {
         .vae_heads = x->vae.transformer.heads, .denoiser_heads = x->denoiser.transformer.heads,
         .text_heads = x->text.transformer.heads, .generation = consistency ? x->lcm_generation : 0,
         .points = consistency ? x->lcm_points : 0, .guidance = consistency ? x->lcm_guidance : x->mld_guidance,
         .fps = c->set.fps, .nfeats = c->set.nfeats, .njoints = c->set.njoints, .mean = c->set.mean, .std = c->set.std};
+    snprintf(card.vae, sizeof card.vae, "%s", c->fingerprint[STAGE_VAE]);
+    return card;
 }
 
 /* --- loading ------------------------------------------------------------------------------ */
 
-/* Reads a model file and loads the tensors below `prefix` into params. */
-static int load(const char *path, const char *prefix, struct params *p, struct error *e)
+int model_load(const char *path, const char *prefix, struct params *p, struct error *e)
 {
     struct weights w;
     int rc = weights_read(path, &w, e);
@@ -224,7 +252,7 @@ static int load(const char *path, const char *prefix, struct params *p, struct e
 int load_vae(struct chain *c, struct vae *v, struct error *e)
 {
     int rc = vae_create(v, &c->device, &c->x->vae, e);
-    if (!rc) rc = load(c->model[STAGE_VAE], "vae.", &v->params, e);
+    if (!rc) rc = model_load(c->model[STAGE_VAE], "vae.", &v->params, e);
     if (rc) vae_free(v);
     return rc;
 }
@@ -238,7 +266,7 @@ int load_text_encoder(struct chain *c, const char *path, struct text_encoder *x,
     size.words = words.count + 2;
     rc = text_encoder_create(x, &c->device, &size, &words, e);
     vocabulary_free(&words);
-    if (!rc) rc = load(path, "text.", &x->params, e);
+    if (!rc) rc = model_load(path, "text.", &x->params, e);
     if (rc) text_encoder_free(x);
     return rc;
 }
@@ -248,7 +276,26 @@ int load_denoiser(struct chain *c, const char *path, int guidance, struct denois
     struct denoiser_size size = c->x->denoiser;
     if (!guidance) size.guidance_width = 0;
     int rc = denoiser_create(d, &c->device, &size, e);
-    if (!rc) rc = load(path, "denoiser.", &d->params, e);
+    if (!rc) rc = model_load(path, "denoiser.", &d->params, e);
     if (rc) denoiser_free(d);
+    return rc;
+}
+
+int load_control(struct chain *c, enum stage_kind stage, const char *path, struct controlnet *n,
+                 struct trajectory_encoder *trajectory, struct error *e)
+{
+    const struct experiment *x = c->x;
+    struct controlnet_size size = {x->denoiser, x->control.embedding_width, x->vae.projections ? ACT_SILU : ACT_NONE};
+    const struct trajectory_encoder_size encoder = {c->set.njoints, x->vae.latent_tokens, x->vae.latent_width,
+                                                    x->vae.projections, x->vae.positions, x->denoiser.transformer};
+    if (stage == STAGE_CONTROL_MLD) size.denoiser.guidance_width = 0;
+    int rc = controlnet_create(n, &c->device, &size, e);
+    if (!rc) rc = trajectory_encoder_create(trajectory, &c->device, &encoder, e);
+    if (!rc && path) rc = model_load(path, "controlnet.", &n->base.params, e);
+    if (!rc && path) rc = model_load(path, "traj_encoder.", &trajectory->params, e);
+    if (rc) {
+        controlnet_free(n);
+        trajectory_encoder_free(trajectory);
+    }
     return rc;
 }

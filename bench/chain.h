@@ -1,4 +1,5 @@
-/* The chain of stages: evaluator, VAE, MLD (with its text encoder), MotionLCM.
+/* The chain of stages: evaluator, VAE, MLD (with its text encoder), MotionLCM, and the
+ * ControlNets on top of the last two.
  *
  * Each stage's result is a model file named by the fingerprint of everything that
  * defines it. A stage whose file exists (among the experiment's committed weights or
@@ -12,7 +13,7 @@
 #include "experiment.h"
 #include <stdio.h>
 
-enum stage_kind { STAGE_EVALUATOR, STAGE_VAE, STAGE_MLD, STAGE_LCM, STAGE_COUNT };
+enum stage_kind { STAGE_EVALUATOR, STAGE_VAE, STAGE_MLD, STAGE_LCM, STAGE_CONTROL, STAGE_CONTROL_MLD, STAGE_COUNT };
 
 struct chain {
     struct experiment *x;
@@ -22,6 +23,7 @@ struct chain {
     struct items train;
     char cache[1024];                   /* folder for models, states, logs */
     char fingerprint[STAGE_COUNT][65];
+    char vae_first[65];                 /* of the VAE before its refinement */
     char model[STAGE_COUNT][1100];      /* path once found or trained, else "" */
     double seconds[STAGE_COUNT];        /* of training in this run */
     int quiet, fresh;                   /* fresh: ignore committed weights */
@@ -37,10 +39,19 @@ int chain_need(struct chain *c, enum stage_kind stage, struct error *e);
 int chain_report(struct chain *c, FILE *out, struct error *e);
 const char *stage_name(enum stage_kind stage);
 
+/* Whether `path` is a model file with this fingerprint. */
+int model_fits(const char *path, const char *fingerprint);
+/* Loads the tensors below `prefix` of a model file into params. */
+int model_load(const char *path, const char *prefix, struct params *p, struct error *e);
+
 /* The trainers of single stages, one file each: write the model to `path`. */
 int train_vae(struct chain *c, const char *path, struct error *e);
 int train_mld(struct chain *c, const char *path, struct error *e);
 int train_lcm(struct chain *c, const char *path, struct error *e);
+/* stage: STAGE_CONTROL (on MotionLCM) or STAGE_CONTROL_MLD. */
+int train_control(struct chain *c, enum stage_kind stage, const char *path, struct error *e);
+/* Stages that an experiment has; the ControlNets only with a section "control". */
+int chain_has(const struct chain *c, enum stage_kind stage);
 
 /* The evaluator's part of the chain (train_evaluator.c). */
 int train_evaluator_stage(struct chain *c, const char *path, struct error *e);
@@ -52,6 +63,9 @@ struct checkpoint_card chain_card(const struct chain *c, int consistency);
 /* Loads models written by the stages. */
 int load_vae(struct chain *c, struct vae *v, struct error *e);
 int load_text_encoder(struct chain *c, const char *path, struct text_encoder *x, struct error *e);
+/* The ControlNet and trajectory encoder of an experiment, created; path NULL: not filled. */
+int load_control(struct chain *c, enum stage_kind stage, const char *path, struct controlnet *n,
+                 struct trajectory_encoder *trajectory, struct error *e);
 int load_denoiser(struct chain *c, const char *path, int guidance, struct denoiser *d, struct error *e);
 
 #endif

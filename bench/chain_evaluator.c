@@ -47,6 +47,9 @@ static int configure(const struct chain *c, struct evaluator_config *k, struct e
     }
     k->size.nfeats = c->set.nfeats;
     k->size.word_width = c->set.words.dim;
+    if (!rc && (k->negatives >= k->batch || k->window % 4))
+        rc = error_set(e, ERR_INPUT, "negatives is %d and window %d; at most batch - 1 = %d negatives, and a window that is a "
+                       "multiple of 4", k->negatives, k->window, k->batch - 1);
     if (rc) error_prefix(e, "%s: evaluator", c->x->path);
     return rc;
 }

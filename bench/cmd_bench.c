@@ -54,6 +54,7 @@ int cmd_bench(int argc, char **argv)
         {.name = "cache", .text = &cache, .value = "DIR", .help = "models and finished replications (build/cache)"},
         {.name = "threads", .integer = &threads, .low = 0, .high = 64, .value = "N", .help = "threads; 0 = all cores"},
         {.name = "fresh", .flag = &fresh, .help = "train anew, ignoring the experiment's committed weights"},
+        {.name = "split", .text = &o.split, .value = "NAME", .help = "measure on val instead of test: for choosing settings"},
         {.name = "strips", .integer = &strips, .low = 0, .high = 50, .value = "N", .help = "stick-figure strips of N test captions (5)"},
         {.name = "no-timing", .flag = &o.skip_timing, .help = "leave out AITS"},
         {.name = "dry-run", .flag = &dry, .help = "say what would be trained and measured, and what lacks"},
@@ -86,6 +87,11 @@ int cmd_bench(int argc, char **argv)
     if (out) snprintf(folder, sizeof folder, "%s", out);
     else snprintf(folder, sizeof folder, "build/%s", x.name);
     snprintf(partial, sizeof partial, "%.1000s/replications-%s%s.txt", cache, x.name, o.limit ? "-limited" : "");
+    if (o.split && strcmp(o.split, "val") && strcmp(o.split, "test")) {
+        error_set(&e, ERR_USAGE, "--split %s: use val or test", o.split);
+        experiment_free(&x);
+        return command_fail(&e);
+    }
     for (int i = 0; i < argc; i++)
         if (strlen(command) + strlen(argv[i]) + 2 < sizeof command) strcat(strcat(command, " "), argv[i]);
     o.quiet = quiet;
@@ -97,7 +103,9 @@ int cmd_bench(int argc, char **argv)
         if (dry) {
             rc = chain_report(&c, stdout, &e);
         } else {
-            rc = loaded_open(&l, &c, 1, &e);
+            rc = evaluation_possible(&c, "test", o.limit, &e);
+            if (!rc) rc = file_make_folder(folder, &e);
+            if (!rc) rc = loaded_open(&l, &c, 1, &e);
             if (!rc) {
                 rc = table_run(&c, &l, &o, &r, &e);
                 if (!rc) {

@@ -19,7 +19,7 @@ int cmd_train(int argc, char **argv)
         {0}};
     const struct command_form form = {
         .example = "mlcm train vae --config bench/experiments/bandai_small.json",
-        .usage = "mlcm train evaluator|vae|mld|lcm --config E.json [--cache DIR] [--threads N]",
+        .usage = "mlcm train evaluator|vae|mld|lcm|control|control_mld --config E.json [--cache DIR] [--threads N]",
         .purpose = "Trains one stage of the chain and the stages it needs; what is trained already is not trained again.\n"
                    "A run that was killed goes on from its last saved state.",
         .options = options, .least = 1, .most = 1};
@@ -33,7 +33,7 @@ int cmd_train(int argc, char **argv)
     int stage = 0;
     while (stage < STAGE_COUNT && strcmp(stage_name((enum stage_kind)stage), a.positional[0])) stage++;
     if (stage == STAGE_COUNT) {
-        error_set(&e, ERR_USAGE, "no stage '%s'; use evaluator, vae, mld or lcm", a.positional[0]);
+        error_set(&e, ERR_USAGE, "no stage '%s'; use evaluator, vae, mld, lcm, control or control_mld", a.positional[0]);
         return command_fail(&e);
     }
     if (!config) {

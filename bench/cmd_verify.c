@@ -17,12 +17,12 @@
 static const struct verify_kind *const registries[] = {
     verify_kinds_features,   verify_kinds_dataset,  verify_kinds_metrics,
     verify_kinds_evaluators, verify_kinds_networks, verify_kinds_training, verify_kinds_control,
+    verify_kinds_tokenizers, verify_kinds_text,
 };
 
 /* Systems that this program does not have. */
 static const char *const absent_kinds[] = {
-    "mdm",  "motiondiffuse", "omnicontrol", "mldorig", "diffusion_schedules",
-    "bert", "distilbert",    "clip",        "t5",      "tokenizer",
+    "mdm", "motiondiffuse", "omnicontrol", "mldorig", "diffusion_schedules",
 };
 
 /* The length of `kind` if `name` is the kind or goes on with "_…", else 0. */

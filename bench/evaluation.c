@@ -1,4 +1,5 @@
 #include "evaluation.h"
+#include "control_hints.h"
 #include "../datasets/consistency.h"
 #include "../metrics/diversity.h"
 #include "../metrics/frechet.h"
@@ -15,8 +16,28 @@ const char *measure_name(enum measure m)
     static const char *const names[M_COUNT] = {
         "R_precision_top_1", "R_precision_top_2", "R_precision_top_3", "R_precision_any_top_1", "R_precision_any_top_2",
         "R_precision_any_top_3", "R_precision_distinct_top_1", "R_precision_distinct_top_2", "R_precision_distinct_top_3",
-        "FID", "KID", "MM_dist", "Diversity", "MultiModality"};
+        "FID", "KID", "MM_dist", "Diversity", "MultiModality", "traj_fail_20cm", "traj_fail_50cm", "kps_fail_20cm",
+        "kps_fail_50cm", "kps_mean_err", "skating_ratio"};
     return names[m];
+}
+
+/* The number of items used of `total`. */
+static int items_used(const struct chain *c, int total, int limit, int *n, struct error *e)
+{
+    *n = limit > 0 && limit < total ? limit : total;
+    if (*n >= c->x->pool) return 0;
+    return error_set(e, ERR_USAGE, "%s: %d test items do not fill one pool of %d; %s", c->set.path, *n, c->x->pool,
+                     *n < total ? "raise --limit" : "build a larger set or lower protocol.pool");
+}
+
+int evaluation_possible(const struct chain *c, const char *split, int limit, struct error *e)
+{
+    struct items items;
+    int n, rc = items_build(&c->set, split, &items, e);
+    if (rc) return rc;
+    rc = items_used(c, items.count, limit, &n, e);
+    items_free(&items);
+    return rc;
 }
 
 int evaluation_open(struct evaluation *ev, struct chain *c, const struct evaluator *evaluator, const char *split,
@@ -29,9 +50,8 @@ int evaluation_open(struct evaluation *ev, struct chain *c, const struct evaluat
     ev->generated_batch = c->x->batch;
     int rc = items_build(&c->set, split, &ev->items, e);
     if (rc) return rc;
-    int total = ev->items.count, n = limit > 0 && limit < total ? limit : total;
-    if (n < c->x->pool)
-        rc = error_set(e, ERR_USAGE, "%s: %d test items do not fill one pool of %d; raise --limit", c->set.path, n, c->x->pool);
+    int total = ev->items.count, n;
+    rc = items_used(c, total, limit, &n, e);
     ev->n = n;
     size_t rows = (size_t)n;
     ev->chosen = malloc((size_t)total * sizeof *ev->chosen);
@@ -261,8 +281,48 @@ struct generation {
     const struct draw *draws;        /* for systems that read the real motion, or NULL */
     int n, frames, batch;
     uint64_t seed, stream;
+    const struct control_plan *control;   /* with draws: signals are made of them; or NULL */
+    struct reached *reached;         /* (n) how near each came to its signal, or NULL */
     float *out;                      /* (n, frames, nfeats), zero beyond the lengths */
 };
+struct reached {
+    struct control_errors errors;
+    double skating;
+};
+
+/* The control signals of one job. */
+struct signals {
+    float *hint, *goal;
+    unsigned char *mask;
+};
+
+static void signals_free(struct signals *s)
+{
+    free(s->hint);
+    free(s->goal);
+    free(s->mask);
+}
+
+/* Of sentences [first, first + n), `frames` rows each. The mask depends on (seed, stream, sample) alone. */
+static int signals_make(const struct generation *g, int first, int n, int frames, struct signals *s, struct error *e)
+{
+    size_t rows = (size_t)frames, J = (size_t)g->set->njoints;
+    float *x = malloc(rows * (size_t)g->set->nfeats * sizeof *x);
+    int rc = 0;
+    s->hint = calloc((size_t)n * rows * J * 3, sizeof *s->hint);
+    s->goal = calloc((size_t)n * rows * J * 3, sizeof *s->goal);
+    s->mask = calloc((size_t)n * rows * J, 1);
+    if (!x || !s->hint || !s->goal || !s->mask) rc = error_memory(e, "the control signals");
+    for (int i = 0; i < n && !rc; i++) {
+        const struct draw *d = &g->draws[first + i];
+        struct rng r = rng_make(g->seed, (g->stream ^ rng_stream("control mask")) + g->sample[first + i]);
+        size_t from = (size_t)i * rows * J;
+        draw_motion(g->set, g->items, d, g->set->mean, g->set->std, x);
+        rc = control_hint(g->set, g->control, 0, &r, x, d->length, s->hint + 3 * from, s->mask + from, s->goal + 3 * from, e);
+    }
+    free(x);
+    return rc;
+}
 
 static int generate_job(void *context, struct tape *t, int job, struct error *e)
 {
@@ -283,17 +343,33 @@ static int generate_job(void *context, struct tape *t, int job, struct error *e)
             draw_motion(g->set, g->items, &g->draws[first + i], g->set->mean, g->set->std, real + (size_t)i * clip);
         r.reference = real;
     }
-    struct tensor *y = g->system->kind->generate(t, g->system, &r, NULL);
+    struct signals told = {0};
+    int signalled = g->control && g->draws && (g->system->kind->controlled || g->reached), rc = 0;
+    if (signalled) rc = signals_make(g, first, n, r.frames, &told, e);
+    if (g->system->kind->controlled) {
+        r.hint = told.hint;
+        r.mask = told.mask;
+    }
+    struct tensor *y = rc ? NULL : g->system->kind->generate(t, g->system, &r, NULL);
     free(real);
-    int rc = tape_failed(t, e);
-    if (rc) return rc;
-    float *host = malloc((size_t)n * clip * sizeof *host);
-    if (!host) return error_memory(e, "generated motions");
+    if (!rc) rc = tape_failed(t, e);
+    float *host = rc ? NULL : malloc((size_t)n * clip * sizeof *host);
+    if (!rc && !host) rc = error_memory(e, "generated motions");
+    if (rc) {
+        signals_free(&told);
+        return rc;
+    }
     t->device->download(t->device, host, y->x, (size_t)n * clip);
     for (size_t i = 0; i < (size_t)n * clip && !rc; i++)
         if (!isfinite(host[i]))
             rc = error_set(e, ERR_INTERNAL, "%s generates a non-finite motion for \"%.60s\"; train it again",
                            g->system->kind->name, r.texts[i / clip]);
+    for (int i = 0; i < n && g->reached && signalled && !rc; i++) {
+        size_t from = (size_t)i * (size_t)r.frames * (size_t)g->set->njoints;
+        rc = control_reached(g->set, host + (size_t)i * clip, r.lengths[i], told.goal + 3 * from, told.mask + from,
+                             &g->reached[first + i].errors, &g->reached[first + i].skating, e);
+    }
+    signals_free(&told);
     for (int i = 0; i < n; i++)
         memcpy(g->out + (size_t)(first + i) * (size_t)g->frames * (size_t)nf, host + (size_t)i * clip, clip * sizeof *host);
     free(host);
@@ -309,12 +385,14 @@ static int generate_and_embed(const struct evaluation *ev, struct generation g, 
     const int *lengths = g.lengths;
     const uint64_t *sample = g.sample;
     const struct draw *draws = g.draws;
+    struct reached *reached = g.reached;
     for (int first = 0; first < n && !rc; first += chunk) {
         int count = n - first < chunk ? n - first : chunk;
         g.texts = texts + first;
         g.lengths = lengths + first;
         g.sample = sample + first;
         g.draws = draws ? draws + first : NULL;
+        g.reached = reached ? reached + first : NULL;
         g.n = count;
         g.frames = longest(g.lengths, count);
         g.out = calloc((size_t)count * (size_t)g.frames * (size_t)g.set->nfeats, sizeof *g.out);
@@ -350,6 +428,7 @@ static int measure_multimodality(struct evaluation *ev, struct generation g, dou
         g.lengths = lengths;
         g.sample = sample;
         g.draws = NULL;
+        g.reached = NULL;
         g.n = n;
         g.batch = repeats;
         g.stream = rng_stream("multimodality noise") ^ (uint64_t)ev->replication;
@@ -364,6 +443,28 @@ static int measure_multimodality(struct evaluation *ev, struct generation g, dou
     return rc;
 }
 
+/* Means over the motions, the measures of motion control. */
+static int score_control(const struct reached *each, int n, double out[M_COUNT], struct error *e)
+{
+    struct control_errors *list = malloc((size_t)n * sizeof *list), mean;
+    int rc = list ? 0 : error_memory(e, "the evaluation");
+    double skating = 0;
+    for (int i = 0; i < n && !rc; i++) {
+        list[i] = each[i].errors;
+        skating += each[i].skating / n;
+    }
+    if (!rc) rc = control_errors_mean(list, n, &mean, e);
+    free(list);
+    if (rc) return rc;
+    out[M_TRAJECTORY_20] = mean.trajectory[0];
+    out[M_TRAJECTORY_50] = mean.trajectory[1];
+    out[M_LOCATION_20] = mean.location[0];
+    out[M_LOCATION_50] = mean.location[1];
+    out[M_KEYPOINTS] = mean.average;
+    out[M_SKATING] = skating;
+    return 0;
+}
+
 int evaluation_measure(struct evaluation *ev, const struct system *s, double out[M_COUNT], struct error *e)
 {
     const struct experiment *x = ev->chain->x;
@@ -371,21 +472,26 @@ int evaluation_measure(struct evaluation *ev, const struct system *s, double out
     float *generated = malloc(n * (size_t)ev->dim * sizeof *generated);
     int *lengths = malloc(n * sizeof *lengths), rc = 0;
     uint64_t *sample = malloc(n * sizeof *sample);
-    if (!generated || !lengths || !sample) rc = error_memory(e, "the evaluation");
+    int control = x->control.given && s->kind->sampled;
+    struct reached *reached = calloc(n, sizeof *reached);
+    if (!generated || !lengths || !sample || !reached) rc = error_memory(e, "the evaluation");
     for (size_t i = 0; i < n && !rc; i++) {
         lengths[i] = ev->draws[i].length;
         sample[i] = i;
     }
     struct generation g = {.set = &ev->chain->set, .items = &ev->items, .system = s, .texts = ev->texts, .lengths = lengths,
                            .sample = sample, .draws = ev->draws, .n = ev->n, .batch = ev->generated_batch, .seed = x->seed,
-                           .stream = rng_stream("generation noise") ^ (uint64_t)ev->replication};
+                           .stream = rng_stream("generation noise") ^ (uint64_t)ev->replication,
+                           .control = control ? &x->control : NULL, .reached = control ? reached : NULL};
     if (!rc) rc = generate_and_embed(ev, g, REFERENCE_BATCH, CHUNK, generated, e);
     if (!rc) rc = score(ev, generated, ev->real, out, e);
-    if (!rc && x->mm_samples > 0 && s->kind->sampled && x->mm_samples <= ev->n)
+    if (!rc && control) rc = score_control(reached, ev->n, out, e);
+    if (!rc && x->mm_samples > 0 && s->kind->sampled && !s->kind->controlled && x->mm_samples <= ev->n)
         rc = measure_multimodality(ev, g, &out[M_MULTIMODALITY], e);
     free(generated);
     free(lengths);
     free(sample);
+    free(reached);
     return rc;
 }
 

@@ -9,8 +9,11 @@
 /* The metrics of one replication of one row; absent ones are NAN. */
 enum measure {
     M_TOP1, M_TOP2, M_TOP3, M_ANY1, M_ANY2, M_ANY3, M_DISTINCT1, M_DISTINCT2, M_DISTINCT3, M_FID, M_KID, M_DISTANCE,
-    M_DIVERSITY, M_MULTIMODALITY, M_COUNT
+    M_DIVERSITY, M_MULTIMODALITY,
+    /* motion control: only in experiments that have it */
+    M_TRAJECTORY_20, M_TRAJECTORY_50, M_LOCATION_20, M_LOCATION_50, M_KEYPOINTS, M_SKATING, M_COUNT
 };
+enum { M_CONTROL = M_TRAJECTORY_20 };
 const char *measure_name(enum measure m);      /* as in metrics/table.h */
 
 struct evaluation {
@@ -30,6 +33,8 @@ struct evaluation {
     int dim;
 };
 
+/* Whether the split, or the limit's part of it, fills a pool: to be asked before models are trained for it. */
+int evaluation_possible(const struct chain *c, const char *split, int limit, struct error *e);
 /* limit 0: the whole split. */
 int evaluation_open(struct evaluation *ev, struct chain *c, const struct evaluator *evaluator, const char *split,
                     int limit, struct error *e);
@@ -43,7 +48,9 @@ int evaluation_replicate(struct evaluation *ev, int r, double out[M_COUNT], stru
 int evaluation_train_distance(struct evaluation *ev, double *fid, struct error *e);
 /* The ceilings of R-Precision for a perfect reader in this replication's pools (top 1, 2, 3). */
 int evaluation_ceiling(struct evaluation *ev, double top[3], double *consistent, struct error *e);
-/* Generates for every drawn caption and measures; MultiModality too if the protocol has it. */
+/* Generates for every drawn caption and measures; MultiModality too if the protocol has it and the
+ * system needs no control signal. With motion control, how near the drawn clips' signals came is
+ * measured of every sampled system, whether it was told them or not. */
 int evaluation_measure(struct evaluation *ev, const struct system *s, double out[M_COUNT], struct error *e);
 
 /* Features, de-normalised, of one sentence (frames, nfeats), malloc'd: for strips and exports. */

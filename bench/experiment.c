@@ -1,4 +1,6 @@
 #include "experiment.h"
+#include "../baselines/system.h"
+#include "../engine/control_mask.h"
 #include "json_read.h"
 #include <limits.h>
 #include <stdio.h>
@@ -72,6 +74,10 @@ static void read_transformer(struct section *s, struct transformer_size *t)
     whole(s, "feed_forward", &t->feed_forward, 8, 16384);
     whole(s, "layers", &t->layers, 1, MAX_LAYERS);
     whole(s, "heads", &t->heads, 1, 64);
+    if (!s->rc && t->width % t->heads)
+        s->rc = error_set(s->e, ERR_INPUT, "%swidth is %d, which is no multiple of %sheads, %d", s->name, t->width, s->name, t->heads);
+    if (!s->rc && t->layers % 2 == 0)
+        s->rc = error_set(s->e, ERR_INPUT, "%slayers is %d; the skip connections need an odd number", s->name, t->layers);
     t->eps = 1e-5f;
 }
 
@@ -115,6 +121,10 @@ static void defaults(struct experiment *x)
     x->lcm_w_high = 15;
     x->lcm_ema = 0.95;
     x->mld_guidance = 7.5;
+    x->control = (struct control_plan){.plan = plan, .joint_count = CONTROL_POSE_JOINTS, .low = 25, .high = 25, .density = 25,
+                                       .kind = CONTROL_SUM, .element = LOSS_L2, .weight = 1, .w_low = 6.5, .w_high = 6.5,
+                                       .embedding_width = 256, .tuning_steps = 400};
+    for (int i = 0; i < CONTROL_POSE_JOINTS; i++) x->control.joints[i] = control_pose_joints[i];
     x->replications = 20;
     x->pool = 32;
     x->diversity_times = 300;
@@ -124,6 +134,64 @@ static void defaults(struct experiment *x)
     x->batch = 32;
     x->time_runs = 100;
     x->time_warmup = 10;
+}
+
+static void read_control(struct section *s, struct control_plan *c, uint64_t seed)
+{
+    static const char *const patterns[] = {"temporal", "spatial", NULL}, *const kinds[] = {"sum", "mask", "sum_mask", NULL};
+    static const char *const keys[] = {"steps", "warmup", "batch", "piece", "accumulators", "rate", "weight_decay", "clip",
+                                       "dropout", "pattern", "joints", "low", "high", "density", "kind", "loss", "metric",
+                                       "weight", "w_low", "w_high", "embedding_width", "tuning_steps", NULL};
+    const cJSON *list = NULL;
+    int kind = (int)c->kind, element = (int)c->element;
+    s->name = "";
+    known(s, "control", keys);
+    c->given = !s->rc && json_has(s->root, "control");
+    s->name = "control.";
+    read_plan(s, &c->plan, seed);
+    choice(s, "pattern", patterns, &c->spatial);
+    if (!s->rc && json_has(s->root, "control.joints")) {
+        s->rc = json_array(s->root, "control.joints", &list, 1, MAX_CONTROL_JOINTS, s->e);
+        c->joint_count = s->rc ? 0 : cJSON_GetArraySize(list);
+    } else if (c->spatial) {
+        c->joint_count = 1;       /* the pelvis, the first of the poses' joints */
+    }
+    for (int i = 0; list && i < c->joint_count && !s->rc; i++) {
+        char key[40];
+        snprintf(key, sizeof key, "joints.%d", i);
+        whole(s, key, &c->joints[i], 0, 1000);
+    }
+    real(s, "low", &c->low, 0, 100);
+    real(s, "high", &c->high, 0, 100);
+    real(s, "density", &c->density, 0, 100);
+    choice(s, "kind", kinds, &kind);
+    choice(s, "loss", loss_names, &element);
+    c->kind = (enum control_kind)kind;
+    c->element = (enum element_loss)element;
+    whole(s, "metric", &c->metric, 0, 1);
+    real(s, "weight", &c->weight, 0, 1e6);
+    real(s, "w_low", &c->w_low, 0, 100);
+    real(s, "w_high", &c->w_high, 0, 100);
+    whole(s, "embedding_width", &c->embedding_width, 1, 4096);
+    whole(s, "tuning_steps", &c->tuning_steps, 0, 100000);
+    if (!s->rc && (c->low > c->high || c->w_low > c->w_high))
+        s->rc = error_set(s->e, ERR_INPUT, "control: low is above high or w_low above w_high; exchange them");
+    if (!s->rc && c->element == LOSS_PSEUDO_HUBER)
+        s->rc = error_set(s->e, ERR_INPUT, "control.loss: use l1, l2 or smooth_l1");
+}
+
+/* Said here, before anything is trained for it. */
+static int known_system(const char *name, const char *path, struct error *e)
+{
+    char names[400] = "";
+    int count;
+    const struct system_kind *const *all = system_registry(&count);
+    if (system_find(name)) return 0;
+    for (int i = 0; i < count; i++) {
+        size_t used = strlen(names);
+        snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", all[i]->name);
+    }
+    return error_set(e, ERR_INPUT, "%s: there is no system \"%s\"; use one of %s", path, name, names);
 }
 
 static void read_models(struct section *s, struct experiment *x)
@@ -148,18 +216,20 @@ static void read_models(struct section *s, struct experiment *x)
         s->rc = item.rc;
         if (!s->rc && (!m->name[0] || !m->system[0]))
             s->rc = error_set(s->e, ERR_INPUT, "%s needs a name and a system", path);
+        if (!s->rc) s->rc = known_system(m->system, path, s->e);
     }
 }
 
 static void read_sections(struct section *s, struct experiment *x)
 {
     static const char *const top[] = {"name", "seed", "description", "data", "weights", "evaluator", "vae", "text", "denoiser",
-                                      "mld", "lcm", "protocol", "models", NULL};
+                                      "mld", "lcm", "control", "protocol", "models", NULL};
     static const char *const data[] = {"source", "root", "set", NULL};
     static const char *const vae[] = {"generation", "latent_tokens", "latent_width", "positions", "width", "feed_forward",
                                       "layers", "heads", "steps", "warmup", "batch", "piece", "accumulators", "rate",
                                       "weight_decay", "clip", "dropout", "features_loss", "joints_loss", "local_loss",
-                                      "features_weight", "joints_weight", "local_weight", "kl_weight", "masked", NULL};
+                                      "features_weight", "joints_weight", "local_weight", "kl_weight", "masked", "refine_steps",
+                                      "refine_rate", "refine_dropout", "refine_warmup", NULL};
     static const char *const text[] = {"width", "feed_forward", "layers", "heads", "text_width", NULL};
     static const char *const denoiser[] = {"width", "feed_forward", "layers", "heads", "time_width", "guidance_width",
                                            "positions", NULL};
@@ -181,13 +251,18 @@ static void read_sections(struct section *s, struct experiment *x)
     double seed = (double)x->seed;
     real(s, "seed", &seed, 0, 9e15);
     x->seed = (uint64_t)seed;
+    if (!s->rc && (double)x->seed < seed) s->rc = error_set(s->e, ERR_INPUT, "seed is %g; it must be a whole number", seed);
     word(s, "name", x->name, sizeof x->name);
+    if (!s->rc && strchr(x->name, '/'))
+        s->rc = error_set(s->e, ERR_INPUT, "name is \"%s\"; files are called so: leave out the /", x->name);
     word(s, "weights", x->weights, sizeof x->weights);
 
     s->name = "data.";
     word(s, "source", x->source, sizeof x->source);
     word(s, "root", x->root, sizeof x->root);
     word(s, "set", x->set, sizeof x->set);
+    if (!s->rc && !x->set[0])
+        s->rc = error_set(s->e, ERR_INPUT, "data.set lacks; name the packed set that mlcm data build wrote");
 
     s->name = "vae.";
     int generation = 1, kinds[3] = {LOSS_SMOOTH_L1, LOSS_SMOOTH_L1, LOSS_SMOOTH_L1};
@@ -211,6 +286,15 @@ static void read_sections(struct section *s, struct experiment *x)
     single(s, "kl_weight", &x->objective.kl_weight, 0, 1e6);
     whole(s, "masked", &x->objective.masked, 0, 1);
     read_plan(s, &x->vae_plan, x->seed);
+    int refine = 0, warmup = 100;
+    x->vae_refinement = x->vae_plan;
+    whole(s, "refine_steps", &refine, 0, INT_MAX);
+    whole(s, "refine_warmup", &warmup, 0, INT_MAX);
+    single(s, "refine_rate", &x->vae_refinement.trainer.rate, 0, 1);
+    single(s, "refine_dropout", &x->vae_refinement.trainer.dropout, 0, 0.9);
+    x->vae_refinement.steps = x->vae_refinement.trainer.steps = refine;
+    x->vae_refinement.trainer.warmup = warmup;
+    x->vae_refinement.trainer.seed = x->seed + 10;
 
     s->name = "text.";
     read_transformer(s, &x->text.transformer);
@@ -247,6 +331,8 @@ static void read_sections(struct section *s, struct experiment *x)
     whole(s, "teacher_dropout", &x->lcm_teacher_dropout, 0, 1);
     real(s, "guidance", &x->lcm_guidance, 0, 100);
 
+    read_control(s, &x->control, x->seed);
+
     s->name = "protocol.";
     whole(s, "replications", &x->replications, 1, 1000);
     whole(s, "pool", &x->pool, 2, 1024);
@@ -265,6 +351,31 @@ static void read_sections(struct section *s, struct experiment *x)
         s->rc = error_set(s->e, ERR_INPUT, "protocol.mm_times is above protocol.mm_repeats; lower it");
 }
 
+/* Sections that the document lacks come from the experiment that its "base" names, in the same folder. */
+static int read_base(struct experiment *x, struct error *e)
+{
+    const char *name;
+    char path[2100];
+    cJSON *base, *item;
+    if (!json_has(x->resolved, "base")) return 0;
+    int rc = json_string(x->resolved, "base", &name, e);
+    if (rc) return error_prefix(e, "%s", x->path);
+    snprintf(path, sizeof path, "%s/%.1000s", x->folder, name);
+    rc = json_read(path, &base, e);
+    if (rc) return error_prefix(e, "%s: base", x->path);
+    if (json_has(base, "base"))
+        rc = error_set(e, ERR_INPUT, "%s: base %s stands on a base itself; name that one, and what differs from it", x->path, path);
+    for (item = rc ? NULL : base->child; item;) {
+        cJSON *next = item->next;
+        if (!cJSON_GetObjectItemCaseSensitive(x->resolved, item->string))
+            cJSON_AddItemToObject(x->resolved, item->string, cJSON_DetachItemViaPointer(base, item));
+        item = next;
+    }
+    cJSON_DeleteItemFromObjectCaseSensitive(x->resolved, "base");
+    cJSON_Delete(base);
+    return rc;
+}
+
 int experiment_read(const char *path, struct experiment *x, struct error *e)
 {
     memset(x, 0, sizeof *x);
@@ -272,7 +383,11 @@ int experiment_read(const char *path, struct experiment *x, struct error *e)
     const char *slash = strrchr(path, '/');
     snprintf(x->folder, sizeof x->folder, "%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
     int rc = json_read(path, &x->resolved, e);
-    if (rc) return rc;
+    if (!rc) rc = read_base(x, e);
+    if (rc) {
+        experiment_free(x);
+        return rc;
+    }
     defaults(x);
     struct section s = {x->resolved, "", 0, e};
     read_sections(&s, x);

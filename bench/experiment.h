@@ -2,6 +2,7 @@
 #ifndef MLCM_EXPERIMENT_H
 #define MLCM_EXPERIMENT_H
 
+#include "../engine/control_objective.h"
 #include "../engine/denoiser.h"
 #include "../engine/distill.h"
 #include "../engine/text_encoder.h"
@@ -16,10 +17,28 @@ struct training_plan {
     struct trainer_config trainer;
 };
 
+/* Motion control: what is told, and how the ControlNets learn to follow. */
+enum { MAX_CONTROL_JOINTS = 22 };
+struct control_plan {
+    int given;                    /* the experiment has a section "control" */
+    struct training_plan plan;
+    int spatial;                  /* 1: joints at random frames; 0: initial poses */
+    int joints[MAX_CONTROL_JOINTS], joint_count;
+    double low, high;             /* training: percent of the frames (initial poses) */
+    double density;               /* testing: percent, or 1, 2, 5 frames (spatial) */
+    enum control_kind kind;       /* of the loss */
+    enum element_loss element;
+    int metric;                   /* 1: loss in metres */
+    double weight;                /* λ */
+    double w_low, w_high;         /* of the guidance w = s - 1 in training */
+    int embedding_width;
+    int tuning_steps;             /* of consistency latent tuning */
+};
+
 enum { MAX_MODELS = 32 };
 struct model_entry {
     char name[80];                /* the table's row: "MotionLCM (1 step)" */
-    char system[40];              /* of the registry: "vae", "prior", "mld", "motionlcm" */
+    char system[40];              /* of the registry: "vae", "prior", "mld", "motionlcm" … */
     int steps;
     double guidance;              /* 0: the experiment's or the published one */
 };
@@ -33,6 +52,7 @@ struct experiment {
     struct vae_size vae;
     struct vae_objective objective;
     struct training_plan vae_plan;
+    struct training_plan vae_refinement;       /* steps 0: none; a second cycle from the first one's weights */
     struct text_encoder_size text;
     struct denoiser_size denoiser;
     struct training_plan mld_plan;
@@ -44,6 +64,7 @@ struct experiment {
     double lcm_huber_c, lcm_w_low, lcm_w_high, lcm_ema;
     int lcm_teacher_dropout;
     double mld_guidance, lcm_guidance;         /* at sampling */
+    struct control_plan control;
     /* protocol */
     int replications, pool, diversity_times, mm_samples, mm_repeats, mm_times;
     int batch;                                 /* sentences generated together */

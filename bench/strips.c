@@ -89,7 +89,7 @@ int strips_write(struct chain *c, struct loaded *l, const char *folder, int coun
         for (int m = -1; m < c->x->model_count && rows < MAX_ROWS && !rc; m++) {
             float *features = NULL;
             const float *real = s->clips[it->clip].features + (size_t)d.start * (size_t)s->nfeats;
-            if (m >= 0 && !l->systems[m].kind->sampled) continue;
+            if (m >= 0 && (!l->systems[m].kind->sampled || l->systems[m].kind->controlled)) continue;
             if (m >= 0) rc = generate_one(&c->lanes, s, &l->systems[m], caption, d.length, c->x->seed, &features, e);
             if (rc) break;
             joints[rows] = malloc((size_t)d.length * (size_t)s->njoints * 3 * sizeof(float));

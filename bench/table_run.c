@@ -17,8 +17,11 @@ int loaded_open(struct loaded *l, struct chain *c, int with_evaluator, struct er
         const char *name = c->x->models[i].system;
         if (!strcmp(name, "vae") || !strcmp(name, "prior")) latent[STAGE_VAE] = 1;
         if (!strcmp(name, "mld")) latent[STAGE_VAE] = latent[STAGE_MLD] = 1;
-        if (!strcmp(name, "motionlcm")) latent[STAGE_VAE] = latent[STAGE_LCM] = 1;
+        if (!strcmp(name, "motionlcm") || !strcmp(name, "motionlcm_tuning")) latent[STAGE_VAE] = latent[STAGE_LCM] = 1;
+        if (!strcmp(name, "mld_control")) latent[STAGE_VAE] = latent[STAGE_MLD] = latent[STAGE_CONTROL_MLD] = 1;
+        if (!strcmp(name, "motionlcm_control")) latent[STAGE_VAE] = latent[STAGE_LCM] = latent[STAGE_CONTROL] = 1;
     }
+    l->set = &c->set;
     latent[STAGE_EVALUATOR] = with_evaluator;
     for (int s = 0; s < STAGE_COUNT && !rc; s++)
         if (latent[s]) rc = chain_need(c, (enum stage_kind)s, e);
@@ -28,6 +31,10 @@ int loaded_open(struct loaded *l, struct chain *c, int with_evaluator, struct er
     if (!rc && latent[STAGE_LCM]) rc = load_denoiser(c, c->model[STAGE_LCM], 1, &l->lcm, e);
     if (!rc && (latent[STAGE_MLD] || latent[STAGE_LCM]))
         rc = load_text_encoder(c, c->model[latent[STAGE_MLD] ? STAGE_MLD : STAGE_LCM], &l->text, e);
+    if (!rc && latent[STAGE_CONTROL])
+        rc = load_control(c, STAGE_CONTROL, c->model[STAGE_CONTROL], &l->control, &l->trajectory, e);
+    if (!rc && latent[STAGE_CONTROL_MLD])
+        rc = load_control(c, STAGE_CONTROL_MLD, c->model[STAGE_CONTROL_MLD], &l->control_mld, &l->trajectory_mld, e);
     for (int i = 0; i < c->x->model_count && !rc; i++) rc = loaded_system(l, c->x, &c->x->models[i], &l->systems[i], e);
     if (rc) loaded_close(l);
     return rc;
@@ -39,6 +46,10 @@ void loaded_close(struct loaded *l)
     text_encoder_free(&l->text);
     denoiser_free(&l->mld);
     denoiser_free(&l->lcm);
+    controlnet_free(&l->control);
+    controlnet_free(&l->control_mld);
+    trajectory_encoder_free(&l->trajectory);
+    trajectory_encoder_free(&l->trajectory_mld);
     if (l->evaluator.device) evaluator_free(&l->evaluator);
     memset(l, 0, sizeof *l);
 }
@@ -47,20 +58,27 @@ int loaded_system(struct loaded *l, const struct experiment *x, const struct mod
 {
     const struct system_kind *kind = system_find(m->system);
     if (!kind)
-        return error_set(e, ERR_INPUT, "%s: model '%s' names no system '%s'; use vae, prior, mld or motionlcm", x->path, m->name,
-                         m->system);
-    *s = (struct system){.kind = kind, .vae = &l->vae, .text = &l->text};
+        return error_set(e, ERR_INPUT, "%s: model '%s' names no system '%s'; use vae, prior, mld, motionlcm, or with a section "
+                         "\"control\" mld_control, motionlcm_control, motionlcm_tuning", x->path, m->name, m->system);
+    if (kind->controlled && !x->control.given)
+        return error_set(e, ERR_INPUT, "%s: model '%s' needs a section \"control\"; add one", x->path, m->name);
+    *s = (struct system){.kind = kind, .vae = &l->vae, .text = &l->text, .joints = l->set->njoints,
+                         .tuning_steps = x->control.tuning_steps, .mean = l->set->mean, .std = l->set->std,
+                         .raw_mean = l->set->raw_mean, .raw_std = l->set->raw_std};
     double guidance = m->guidance;
-    if (kind == &system_mld) {
+    if (kind == &system_mld_control || kind == &system_motionlcm_control) {
+        int mld = kind == &system_mld_control;
+        s->controlnet = mld ? &l->control_mld : &l->control;
+        s->trajectory = mld ? &l->trajectory_mld : &l->trajectory;
+    }
+    if (kind == &system_mld || kind == &system_mld_control) {
         s->denoiser = &l->mld;
         return sampler_ddim(&s->sampler, m->steps ? m->steps : 50, (float)(guidance > 0 ? guidance : x->mld_guidance), e);
     }
-    if (kind == &system_motionlcm) {
-        s->denoiser = &l->lcm;
-        return sampler_lcm(&s->sampler, x->lcm_generation, m->steps ? m->steps : 1, x->lcm_points,
-                           (float)(guidance > 0 ? guidance : x->lcm_guidance), e);
-    }
-    return 0;
+    if (!kind->sampled) return 0;
+    s->denoiser = &l->lcm;
+    return sampler_lcm(&s->sampler, x->lcm_generation, m->steps ? m->steps : 1, x->lcm_points,
+                       (float)(guidance > 0 ? guidance : x->lcm_guidance), e);
 }
 
 /* --- replications, resumable ------------------------------------------------------------- */
@@ -68,6 +86,7 @@ int loaded_system(struct loaded *l, const struct experiment *x, const struct mod
 /* values[row][measure][replication]; row 0 is the real motions. */
 struct values {
     int rows, replications, done;
+    int measures;                 /* of M_COUNT: without motion control its measures are not kept */
     double *x;
 };
 
@@ -89,7 +108,7 @@ static void partial_read(struct values *v, const char *path, const char *header)
         p += strlen(line);
         for (int r = 0; r < v->replications; r++) {
             double got[(MAX_MODELS + 1) * M_COUNT];
-            int n = 0, wanted = v->rows * M_COUNT;
+            int n = 0, wanted = v->rows * v->measures;
             for (; n < wanted; n++) {
                 char *end;
                 got[n] = strtod(p, &end);
@@ -97,7 +116,7 @@ static void partial_read(struct values *v, const char *path, const char *header)
                 p = end;
             }
             if (n < wanted) break;
-            for (int i = 0; i < wanted; i++) *value(v, i / M_COUNT, i % M_COUNT, r) = got[i];
+            for (int i = 0; i < wanted; i++) *value(v, i / v->measures, i % v->measures, r) = got[i];
             v->done = r + 1;
         }
     }
@@ -112,22 +131,24 @@ static int partial_write(const struct values *v, const char *path, const char *h
     if (rc) return rc;
     fprintf(w.stream, "%s\n", header);
     for (int r = 0; r < v->done; r++) {
-        for (int i = 0; i < v->rows * M_COUNT; i++) fprintf(w.stream, "%a ", *value(v, i / M_COUNT, i % M_COUNT, r));
+        for (int i = 0; i < v->rows * v->measures; i++)
+            fprintf(w.stream, "%a ", *value(v, i / v->measures, i % v->measures, r));
         fprintf(w.stream, "\n");
     }
     return file_commit(&w, e);
 }
 
-static void run_identity(const struct chain *c, const struct table_options *o, int n, char header[65])
+/* Of everything that defines a replication; how many are wanted does not. */
+static void run_identity(const struct chain *c, const struct table_options *o, char header[65])
 {
     struct sha256 *h = sha256_new();
     char *text = cJSON_PrintUnformatted(c->x->resolved);
     if (text) sha256_add(h, text, strlen(text));
     free(text);
-    for (int s = 0; s < STAGE_COUNT; s++) sha256_add(h, c->fingerprint[s], strlen(c->fingerprint[s]));
+    for (int s = 0; s < STAGE_COUNT && chain_has(c, (enum stage_kind)s); s++) sha256_add(h, c->fingerprint[s], strlen(c->fingerprint[s]));
     sha256_add(h, c->set.sha256, strlen(c->set.sha256));
-    sha256_add(h, &n, sizeof n);
     sha256_add(h, &o->limit, sizeof o->limit);
+    if (o->split) sha256_add(h, o->split, strlen(o->split));
     sha256_text(h, header);
 }
 
@@ -140,7 +161,7 @@ static int describe_run(const struct chain *c, const struct loaded *l, const str
     int rc = 0;
     r->experiment = cJSON_Duplicate(x->resolved, 1);
     snprintf(r->data.name, sizeof r->data.name, "%s", c->set.name);
-    snprintf(r->data.split, sizeof r->data.split, "test");
+    snprintf(r->data.split, sizeof r->data.split, "%s", o->split ? o->split : "test");
     snprintf(r->data.sha256, sizeof r->data.sha256, "%s", c->set.sha256);
     snprintf(r->data.statistics, sizeof r->data.statistics, "%s", c->set.statistics_sha256);
     r->data.n_original = ev->items.count;
@@ -167,7 +188,11 @@ static int describe_run(const struct chain *c, const struct loaded *l, const str
         snprintf(m.name, sizeof m.name, "%s", x->models[i].name);
         snprintf(m.family, sizeof m.family, "%s", s->kind->family);
         snprintf(m.size, sizeof m.size, "%dx%d", x->vae.transformer.width, x->vae.transformer.layers);
-        enum stage_kind from = s->kind == &system_mld ? STAGE_MLD : s->kind == &system_motionlcm ? STAGE_LCM : STAGE_VAE;
+        enum stage_kind from = s->kind == &system_mld             ? STAGE_MLD
+                               : s->kind == &system_mld_control       ? STAGE_CONTROL_MLD
+                               : s->kind == &system_motionlcm_control ? STAGE_CONTROL
+                               : s->kind->sampled                     ? STAGE_LCM
+                                                                      : STAGE_VAE;
         rc = sha256_file(c->model[from], m.checkpoint_sha256, e);
         if (!rc) rc = results_add_model(r, &m, e);
     }
@@ -185,7 +210,8 @@ static int add_checks(struct evaluation *ev, const struct values *v, struct resu
     if (!rc) rc = results_add_check(r, "FID of real training motions", 1, e,
                                     "%.4f: as many real training motions as test motions, against the test motions", fid);
     if (!rc) rc = results_add_check(r, "real motions retrieve their captions", *value(v, 0, M_TOP3, 0) > 0.5, e,
-                                    "R@3 of real motions %.3f; chance is 0.094", *value(v, 0, M_TOP3, 0));
+                                    "R@3 of real motions %.3f; chance is %.3f", *value(v, 0, M_TOP3, 0),
+                                    3.0 / ev->chain->x->pool);
     return rc;
 }
 
@@ -194,7 +220,7 @@ static int add_rows(const struct chain *c, const struct values *v, struct result
     int rc = 0, row;
     for (int i = 0; i < v->rows && !rc; i++) {
         rc = results_add_row(r, i ? c->x->models[i - 1].name : "Real", i == 0, &row, e);
-        for (int m = 0; m < M_COUNT && !rc; m++)
+        for (int m = 0; m < v->measures && !rc; m++)
             if (isfinite(*value(v, i, m, 0)))
                 rc = results_add_metric(r, row, measure_name((enum measure)m), value(v, i, m, 0), v->replications, e);
     }
@@ -226,14 +252,15 @@ int table_run(struct chain *c, struct loaded *l, const struct table_options *o, 
     struct progress bar;
     const struct experiment *x = c->x;
     int replications = o->replications ? o->replications : x->replications;
-    struct values v = {.rows = x->model_count + 1, .replications = replications};
+    struct values v = {.rows = x->model_count + 1, .replications = replications,
+                       .measures = x->control.given ? M_COUNT : M_CONTROL};
     char header[65];
     results_begin(r);
-    int rc = evaluation_open(&ev, c, &l->evaluator, "test", o->limit, e);
+    int rc = evaluation_open(&ev, c, &l->evaluator, o->split ? o->split : "test", o->limit, e);
     if (rc) return rc;
     v.x = malloc((size_t)v.rows * M_COUNT * (size_t)replications * sizeof *v.x);
     if (!v.x) rc = error_memory(e, "the results");
-    run_identity(c, o, replications, header);
+    run_identity(c, o, header);
     if (!rc) partial_read(&v, o->partial, header);
     progress_start(&bar, "replications", "rows", (double)replications * v.rows, (double)v.done * v.rows, o->quiet);
     for (int k = v.done; k < replications && !rc; k++) {

@@ -10,6 +10,9 @@ struct loaded {
     struct vae vae;
     struct text_encoder text;             /* MLD's and, frozen, MotionLCM's */
     struct denoiser mld, lcm;
+    struct controlnet control, control_mld;
+    struct trajectory_encoder trajectory, trajectory_mld;
+    const struct set *set;                /* the chain's */
     struct evaluator evaluator;
     struct system systems[MAX_MODELS];
 };
@@ -21,6 +24,7 @@ int loaded_system(struct loaded *l, const struct experiment *x, const struct mod
 struct table_options {
     int limit, replications;              /* 0: the experiment's */
     int quiet, skip_timing;
+    const char *split;                    /* NULL: "test" */
     const char *partial;                  /* file of finished replications, for resuming */
 };
 /* Fills r (results_begin'd here; the caller frees it also after an error). */

@@ -1,4 +1,5 @@
 #include "timing.h"
+#include "control_hints.h"
 #include "../metrics/latency.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,8 +25,9 @@ static int run(struct tape *t, const struct chain *c, const struct items *items,
                double *seconds, struct stage_clock *clock, struct error *e)
 {
     const char *texts[32];
-    int lengths[32], frames = 0;
+    int lengths[32], frames = 0, rc = 0;
     uint64_t sample[32];
+    struct draw draws[32];
     struct rng r = rng_make(c->x->seed, rng_stream("timing") ^ (uint64_t)number ^ ((uint64_t)batch << 32));
     for (int i = 0; i < batch; i++) {
         struct draw d = item_draw(&c->set, items, (int)rng_below(&r, (uint32_t)items->count), &r);
@@ -33,15 +35,38 @@ static int run(struct tape *t, const struct chain *c, const struct items *items,
         lengths[i] = d.length;
         frames = d.length > frames ? d.length : frames;
         sample[i] = (uint64_t)i;
+        draws[i] = d;
     }
     struct system_request q = {.texts = texts, .lengths = lengths, .batch = batch, .frames = frames, .seed = c->x->seed,
                                .stream = (uint64_t)number, .sample = sample};
-    double start = now();
-    tape_start(t, 0, 0, 0, 0);
-    s->kind->generate(t, s, &q, clock);
-    t->device->synchronise(t->device);
-    *seconds = now() - start;
-    return tape_failed(t, e);
+    size_t keys = (size_t)frames * (size_t)c->set.njoints;
+    float *hint = NULL, *x = NULL;
+    unsigned char *mask = NULL;
+    if (s->kind->controlled) {             /* the signal is data: it is made before the clock starts */
+        hint = calloc((size_t)batch * keys * 3, sizeof *hint);
+        mask = calloc((size_t)batch * keys, 1);
+        x = malloc((size_t)frames * (size_t)c->set.nfeats * sizeof *x);
+        if (!hint || !mask || !x) rc = error_memory(e, "the timing");
+        for (int i = 0; i < batch && !rc; i++) {
+            draw_motion(&c->set, items, &draws[i], c->set.mean, c->set.std, x);
+            rc = control_hint(&c->set, &c->x->control, 0, &r, x, lengths[i], hint + (size_t)i * keys * 3,
+                              mask + (size_t)i * keys, NULL, e);
+        }
+        q.hint = hint;
+        q.mask = mask;
+    }
+    if (!rc) {
+        double start = now();
+        tape_start(t, 0, 0, 0, 0);
+        s->kind->generate(t, s, &q, clock);
+        t->device->synchronise(t->device);
+        *seconds = now() - start;
+        rc = tape_failed(t, e);
+    }
+    free(hint);
+    free(mask);
+    free(x);
+    return rc;
 }
 
 int timing_measure(struct chain *c, const struct items *items, const struct system *s, const char *model,
@@ -68,13 +93,15 @@ int timing_measure(struct chain *c, const struct items *items, const struct syst
                 times[1][i] = seconds - clock.text;
             }
             sum[big].text += clock.text / batch;
+            sum[big].trajectory += clock.trajectory / batch;
             sum[big].denoise += clock.denoise / batch;
             sum[big].decode += clock.decode / batch;
         }
     }
     for (int k = 0; k < 3 && !rc; k++) {
         struct results_timing row = {.batch = k == 2 ? 32 : 1, .warmup = x->time_warmup,
-                                     .text = k == 1 ? 0 : sum[k == 2].text / runs, .denoise = sum[k == 2].denoise / runs,
+                                     .text = k == 1 ? 0 : sum[k == 2].text / runs, .trajectory = sum[k == 2].trajectory / runs,
+                                     .denoise = sum[k == 2].denoise / runs,
                                      .decode = sum[k == 2].decode / runs};
         snprintf(row.model, sizeof row.model, "%s", model);
         snprintf(row.name, sizeof row.name, "%s", names[k]);

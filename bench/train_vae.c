@@ -9,8 +9,8 @@
 static int prepare(void *context, int64_t step)
 {
     struct vae_training *s = context;
-    batches_make(&s->batches, "vae", step);
-    return (s->batches.count + s->chain->x->vae_plan.piece - 1) / s->chain->x->vae_plan.piece;
+    batches_make(&s->batches, s->stream, step);
+    return (s->batches.count + s->plan->piece - 1) / s->plan->piece;
 }
 
 static double piece(void *context, struct tape *t, int64_t step, int number, double terms[8])
@@ -18,7 +18,7 @@ static double piece(void *context, struct tape *t, int64_t step, int number, dou
     struct vae_training *s = context;
     const struct chain *c = s->chain;
     const struct batches *b = &s->batches;
-    int size = c->x->vae_plan.piece, first = number * size, n = b->count - first < size ? b->count - first : size;
+    int size = s->plan->piece, first = number * size, n = b->count - first < size ? b->count - first : size;
     int nf = c->set.nfeats, frames = b->draws[first].length, *lengths = malloc((size_t)n * sizeof *lengths);
     int width = s->vae.size.latent_tokens * s->vae.size.latent_width;
     float *x = calloc((size_t)n * (size_t)frames * (size_t)nf, sizeof *x);
@@ -30,7 +30,7 @@ static double piece(void *context, struct tape *t, int64_t step, int number, dou
             draw_motion(&c->set, b->items, &b->draws[first + i], c->set.mean, c->set.std,
                         x + (size_t)i * (size_t)frames * (size_t)nf);
         }
-        rng_fill_normal(c->x->seed, rng_stream("vae/noise") ^ ((uint64_t)step << 16) ^ (uint64_t)number, 0, eps,
+        rng_fill_normal(s->plan->trainer.seed, rng_stream("vae/noise") ^ ((uint64_t)step << 16) ^ (uint64_t)number, 0, eps,
                         (size_t)n * (size_t)width);
         struct tensor *motion = tape_constant(t, x, n * frames, nf);
         struct tensor *noise = tape_constant(t, eps, n * s->vae.size.latent_tokens, s->vae.size.latent_width);
@@ -48,15 +48,16 @@ static double piece(void *context, struct tape *t, int64_t step, int number, dou
     return losses.total;
 }
 
-int vae_training_open(struct vae_training *s, struct chain *c, struct error *e)
+int vae_training_open(struct vae_training *s, struct chain *c, const char *from, struct error *e)
 {
-    *s = (struct vae_training){.chain = c};
+    *s = (struct vae_training){.chain = c, .plan = from ? &c->x->vae_refinement : &c->x->vae_plan,
+                               .stream = from ? "vae refinement" : "vae"};
     int rc = vae_create(&s->vae, &c->device, &c->x->vae, e);
     if (rc) return rc;
     struct params *sets[1] = {&s->vae.params};
-    rc = params_initialise(&s->vae.params, c->x->seed, e);
-    if (!rc) rc = trainer_create(&s->trainer, &c->device, sets, 1, &c->x->vae_plan.trainer, e);
-    if (!rc) rc = batches_create(&s->batches, &c->set, &c->train, c->x->vae_plan.batch, c->x->seed, e);
+    rc = from ? model_load(from, "vae.", &s->vae.params, e) : params_initialise(&s->vae.params, c->x->seed, e);
+    if (!rc) rc = trainer_create(&s->trainer, &c->device, sets, 1, &s->plan->trainer, e);
+    if (!rc) rc = batches_create(&s->batches, &c->set, &c->train, s->plan->batch, s->plan->trainer.seed, e);
     if (rc) vae_training_close(s);
     return rc;
 }
@@ -74,18 +75,30 @@ void vae_training_close(struct vae_training *s)
     vae_free(&s->vae);
 }
 
-int train_vae(struct chain *c, const char *path, struct error *e)
+/* One cycle, from fresh weights or from those of `from`, into `path`. */
+static int cycle(struct chain *c, const char *from, const char *path, const char *fingerprint, struct error *e)
 {
     struct vae_training s;
-    struct stage stage = {.name = "vae", .fingerprint = c->fingerprint[STAGE_VAE], .terms = {"features", "joints", "kl", NULL},
-                          .quiet = c->quiet, .stop_at = c->stop_at, .save_every = 60};
-    int rc = vae_training_open(&s, c, e);
+    struct stage stage = {.name = from ? "vae, refined" : "vae", .fingerprint = fingerprint,
+                          .terms = {"features", "joints", "kl", NULL}, .quiet = c->quiet, .stop_at = c->stop_at,
+                          .save_every = 60};
+    int rc = vae_training_open(&s, c, from, e);
     if (rc) return rc;
     snprintf(stage.state_path, sizeof stage.state_path, "%s.state", path);
     snprintf(stage.log_path, sizeof stage.log_path, "%s.csv", path);
     rc = stage_run(&stage, &s.trainer, prepare, piece, NULL, &s, e);
     struct checkpoint_part part = {&s.vae.params, "vae."};
-    if (!rc) rc = checkpoint_write(path, "vae", c->fingerprint[STAGE_VAE], c->x->name, &part, 1, NULL, NULL, e);
+    if (!rc) rc = checkpoint_write(path, "vae", fingerprint, c->x->name, &part, 1, NULL, NULL, e);
+    if (!rc) remove(stage.state_path);
     vae_training_close(&s);
     return rc;
+}
+
+int train_vae(struct chain *c, const char *path, struct error *e)
+{
+    if (!c->x->vae_refinement.steps) return cycle(c, NULL, path, c->vae_first, e);
+    char first[1100];
+    snprintf(first, sizeof first, "%.1000s/vae-%.16s.h5", c->cache, c->vae_first);
+    int rc = model_fits(first, c->vae_first) ? 0 : cycle(c, NULL, first, c->vae_first, e);
+    return rc ? rc : cycle(c, first, path, c->fingerprint[STAGE_VAE], e);
 }

@@ -7,13 +7,15 @@
 
 struct vae_training {
     const struct chain *chain;
+    const struct training_plan *plan;   /* the first cycle's, or the refinement's */
+    const char *stream;                 /* of batches and noise */
     struct vae vae;
     struct trainer trainer;
     struct batches batches;
 };
 
-/* Fresh weights, optimiser and batches of the experiment. The struct must not move afterwards. */
-int vae_training_open(struct vae_training *s, struct chain *c, struct error *e);
+/* Fresh weights, or those of the model file `from` for the refinement, optimiser and batches. The struct must not move afterwards. */
+int vae_training_open(struct vae_training *s, struct chain *c, const char *from, struct error *e);
 /* One optimiser step on the next batch. */
 int vae_training_step(struct vae_training *s, struct error *e);
 void vae_training_close(struct vae_training *s);

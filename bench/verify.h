@@ -49,6 +49,8 @@ extern const struct verify_kind verify_kinds_evaluators[];
 extern const struct verify_kind verify_kinds_networks[];
 extern const struct verify_kind verify_kinds_training[];
 extern const struct verify_kind verify_kinds_dataset[];
+extern const struct verify_kind verify_kinds_tokenizers[];
+extern const struct verify_kind verify_kinds_text[];
 extern const struct verify_kind verify_kinds_control[];
 
 #endif

@@ -101,13 +101,17 @@ static int add_clip(struct reading *r, const char *name, const char *text, size_
     struct error why = {0};
     double *joints = NULL;
     int frames = 0;
-    int rc = bvh_parse(name, text, size, &bvh, e);
-    if (rc)
+    char file[NAME_SIZE + 4];
+    snprintf(file, sizeof file, "%s.bvh", name);
+    int rc = bvh_parse(file, text, size, &bvh, e);
+    if (!rc) {
+        rc = bvh_joints(&bvh, &r->map, fps, &joints, &frames, e);
+        bvh_free(&bvh);
+    }
+    if (rc) {
+        error_prefix(e, "%s", r->root);
         return rc;
-    rc = bvh_joints(&bvh, &r->map, fps, &joints, &frames, e);
-    bvh_free(&bvh);
-    if (rc)
-        return rc;
+    }
     int length = frames - 1;
     char short_clip[80];
     if (length < BUILD_MIN_LENGTH) {

@@ -1,6 +1,7 @@
 #include "text_lines.h"
 
 #include "../engine/file.h"
+#include "../engine/unicode.h"
 #include "lexicon.h"
 
 #include <ctype.h>
@@ -106,6 +107,10 @@ int captions_read(const char *path, int plain, struct set_builder *b, int *malfo
     int rc = file_read(path, TEXT_LIMIT, &text, &size, e);
     if (rc)
         return rc;
+    if (!utf8_valid(text, size)) {
+        free(text);
+        return error_set(e, ERR_INPUT, "%s: is not UTF-8; convert it", path);
+    }
     for (size_t i = 0; i < size; i++)
         capacity += text[i] == '\n';
     struct line *lines = calloc(capacity, sizeof *lines);
@@ -124,6 +129,8 @@ int captions_read(const char *path, int plain, struct set_builder *b, int *malfo
             break;
         }
     }
+    if (count == 0 && !*malformed)
+        rc = error_set(e, ERR_INPUT, "%s: holds no caption; write one a line, or remove the file", path);
     for (int i = 0; !rc && i < count; i++) {
         const struct line *l = &lines[i];
         char tokens[TOKENS_SIZE];

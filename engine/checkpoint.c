@@ -17,6 +17,7 @@ static int card_write(struct h5 *f, const struct checkpoint_card *card, struct e
     int rc = h5_write_attr_double(f, "/", "guidance", card->guidance, e);
     if (!rc) rc = h5_write_attr_double(f, "/", "fps", card->fps, e);
     for (int i = 0; i < CARD_FIELDS && !rc; i++) rc = h5_write_attr_int(f, "/", card_names[i], *card_field(&copy, i), e);
+    if (!rc && card->vae[0]) rc = h5_write_attr_string(f, "/", "vae_fingerprint", card->vae, e);
     if (!rc) rc = h5_write_float(f, "statistics/mean", 1, &card->nfeats, card->mean, e);
     if (!rc) rc = h5_write_float(f, "statistics/std", 1, &card->nfeats, card->std, e);
     return rc;
@@ -39,6 +40,8 @@ int checkpoint_card_read(const char *path, struct checkpoint_card *card, struct 
         if (!rc && (v < 0 || v > 4096)) rc = error_set(e, ERR_INPUT, "%s: %s is %lld; the file is damaged", path, card_names[i], (long long)v);
         *card_field(card, i) = (int)v;
     }
+    if (!rc && h5_has_attr(f, "/", "vae_fingerprint"))
+        rc = h5_attr_string(f, "/", "vae_fingerprint", card->vae, sizeof card->vae, e);
     if (!rc) rc = h5_read_float(f, "statistics/mean", &card->mean, &n[0], e);
     if (!rc) rc = h5_read_float(f, "statistics/std", &card->std, &n[1], e);
     h5_close(f);

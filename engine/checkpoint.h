@@ -16,6 +16,7 @@ struct checkpoint_card {
     int generation, points;         /* of the LCM table; 0 for a plain MLD */
     double guidance, fps;
     int nfeats, njoints;
+    char vae[65];                   /* fingerprint of the VAE that makes its latents; "" if unknown */
     float *mean, *std;              /* (nfeats) host */
 };
 int checkpoint_card_read(const char *path, struct checkpoint_card *card, struct error *e);

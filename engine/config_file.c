@@ -5,28 +5,31 @@
 #include <stdlib.h>
 #include <string.h>
 
+int config_parse(const char *name, const char *text, size_t size, cJSON **out, struct error *e)
+{
+    const char *end = NULL;
+    *out = NULL;
+    if (!utf8_valid(text, size) || memchr(text, 0, size))
+        return error_set(e, ERR_INPUT, "%s: is not UTF-8 text; fetch the file again", name);
+    cJSON *tree = cJSON_ParseWithLengthOpts(text, size, &end, 0);
+    while (tree && end < text + size && strchr(" \t\r\n", *end)) end++;
+    if (!tree || end < text + size || !(cJSON_IsObject(tree) || cJSON_IsArray(tree))) {
+        cJSON_Delete(tree);
+        return error_set(e, ERR_INPUT, "%s: is not one JSON object or list; fetch the file again", name);
+    }
+    *out = tree;
+    return 0;
+}
+
 int config_read(const char *path, size_t limit, cJSON **out, struct error *e)
 {
     char *text;
-    const char *end = NULL;
     size_t size;
     *out = NULL;
     int rc = file_read(path, limit, &text, &size, e);
     if (rc) return rc;
-    if (!utf8_valid(text, size) || memchr(text, 0, size)) {
-        rc = error_set(e, ERR_INPUT, "%s: is not UTF-8 text; fetch the file again", path);
-        free(text);
-        return rc;
-    }
-    cJSON *tree = cJSON_ParseWithLengthOpts(text, size, &end, 0);
-    while (tree && end < text + size && strchr(" \t\r\n", *end)) end++;
-    if (!tree || end < text + size || !(cJSON_IsObject(tree) || cJSON_IsArray(tree))) {
-        rc = error_set(e, ERR_INPUT, "%s: is not one JSON object or list; fetch the file again", path);
-        cJSON_Delete(tree);
-        tree = NULL;
-    }
+    rc = config_parse(path, text, size, out, e);
     free(text);
-    *out = tree;
     return rc;
 }
 

@@ -10,6 +10,9 @@
  * *out is freed by cJSON_Delete. */
 int config_read(const char *path, size_t limit, cJSON **out, struct error *e);
 
+/* The same from memory; `name` stands for the file. */
+int config_parse(const char *name, const char *text, size_t size, cJSON **out, struct error *e);
+
 /* Members of an object; `path` names the file in messages. A member that is missing (or null)
  * gives `otherwise`; one of another type or out of the bounds is an error. */
 int config_int(const char *path, const cJSON *o, const char *key, int low, int high, int otherwise, int *v,

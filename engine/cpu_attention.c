@@ -85,7 +85,14 @@ void cpu_attention(struct device *d, float *out, float *probs, const float *q, c
         float *oh = out + (size_t)b * (size_t)s->queries * (size_t)s->ldo + h * s->width;
         product(0, 1, s->queries, s->keys, s->width, s->scale, qh, s->ldq, kh, s->ldk, p, s->keys);
         const float *m = mask ? mask + (size_t)b * (size_t)s->keys : 0;
-        for (int t = 0; t < s->queries; t++) softmax_row(p + (size_t)t * (size_t)s->keys, m, s->keys);
+        const float *bias = s->bias ? s->bias + (size_t)h * area : 0;
+        for (int t = 0; t < s->queries; t++) {
+            float *row = p + (size_t)t * (size_t)s->keys;
+            if (bias)
+                for (int j = 0; j < s->keys; j++) row[j] += bias[(size_t)t * (size_t)s->keys + (size_t)j];
+            for (int j = s->causal ? t + 1 : s->keys; j < s->keys; j++) row[j] = -INFINITY;
+            softmax_row(row, m, s->keys);
+        }
         const float *weights = p;
         if (drop.p > 0) {
             drop_rows(scratch + area, p, NULL, (size_t)i * area, area, drop);

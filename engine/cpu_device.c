@@ -90,6 +90,8 @@ int device_open_cpu(struct device *d, int threads, struct error *e)
         .dropout = cpu_dropout,
         .add_layernorm = cpu_add_layernorm,
         .add_layernorm_backward = cpu_add_layernorm_backward,
+        .rms_norm = cpu_rms_norm,
+        .unit_rows = cpu_unit_rows,
         .attention = cpu_attention,
         .attention_backward = cpu_attention_backward,
         .blocks = cpu_blocks,

@@ -37,6 +37,9 @@ void cpu_add_layernorm_backward(struct device *d, float *dx, int add_dx, float *
                                 float *db, const float *dy, const float *sum, const float *mean,
                                 const float *rstd, const float *w, int n, int c, struct dropout drop);
 
+void cpu_rms_norm(struct device *d, float *y, const float *x, const float *w, int n, int c, float eps);
+void cpu_unit_rows(struct device *d, float *y, const float *x, int n, int c, float floor);
+
 void cpu_attention(struct device *d, float *out, float *probs, const float *q, const float *k, const float *v,
                    const float *mask, const struct attention_shape *s, struct dropout drop);
 void cpu_attention_backward(struct device *d, float *dq, float *dk, float *dv, const float *dout,

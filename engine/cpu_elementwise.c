@@ -18,6 +18,9 @@ void cpu_activate(struct device *d, float *y, const float *x, size_t n, enum act
     case ACT_RELU: FOR_PIECES(n) y[i] = x[i] > 0 ? x[i] : 0; break;
     case ACT_SILU: FOR_PIECES(n) y[i] = x[i] * cpu_sigmoid(x[i]); break;
     case ACT_LEAKY: FOR_PIECES(n) y[i] = x[i] > 0 ? x[i] : 0.2f * x[i]; break;
+    case ACT_GELU_TANH: FOR_PIECES(n) y[i] = cpu_gelu_tanh(x[i]); break;
+    case ACT_QUICK_GELU: FOR_PIECES(n) y[i] = cpu_quick_gelu(x[i]); break;
+    case ACT_TANH: FOR_PIECES(n) y[i] = cpu_tanh(x[i]); break;
     case ACT_NONE: if (y != x) memmove(y, x, n * sizeof *y); break;
     }
 }
@@ -29,6 +32,9 @@ static inline float slope(float x, enum activation act)
     case ACT_RELU: return x > 0 ? 1.0f : 0.0f;
     case ACT_SILU: { float s = cpu_sigmoid(x); return s * (1.0f + x * (1.0f - s)); }
     case ACT_LEAKY: return x > 0 ? 1.0f : 0.2f;
+    case ACT_GELU_TANH: return cpu_gelu_tanh_slope(x);
+    case ACT_QUICK_GELU: return cpu_quick_gelu_slope(x);
+    case ACT_TANH: { float h = cpu_tanh(x); return 1.0f - h * h; }
     case ACT_NONE: break;
     }
     return 1.0f;

@@ -26,6 +26,9 @@ static void bias_and_activation(float *y, float *pre, const float *b, int n, int
         case ACT_RELU: for (int j = 0; j < oc; j++) row[j] = row[j] > 0 ? row[j] : 0; break;
         case ACT_SILU: for (int j = 0; j < oc; j++) row[j] = row[j] * cpu_sigmoid(row[j]); break;
         case ACT_LEAKY: for (int j = 0; j < oc; j++) row[j] = row[j] > 0 ? row[j] : 0.2f * row[j]; break;
+        case ACT_GELU_TANH: for (int j = 0; j < oc; j++) row[j] = cpu_gelu_tanh(row[j]); break;
+        case ACT_QUICK_GELU: for (int j = 0; j < oc; j++) row[j] = cpu_quick_gelu(row[j]); break;
+        case ACT_TANH: for (int j = 0; j < oc; j++) row[j] = cpu_tanh(row[j]); break;
         case ACT_NONE: break;
         }
     }

@@ -52,6 +52,22 @@ static inline float cpu_erf(float x)
 static inline float cpu_sigmoid(float x) { return 1.0f / (1.0f + cpu_exp(-x)); }
 static inline float cpu_tanh(float x) { return 1.0f - 2.0f / (cpu_exp(2.0f * x) + 1.0f); }
 static inline float cpu_gelu(float x) { return 0.5f * x * (1.0f + cpu_erf(x * 0.707106781f)); }
+/* the inner tanh of the approximated gelu as 2·sigmoid - 1: u = 2√(2/π)·(x + 0.044715 x³) */
+static inline float cpu_gelu_tanh(float x)
+{
+    return x * cpu_sigmoid(1.595769122f * (x + 0.044715f * x * x * x));
+}
+static inline float cpu_gelu_tanh_slope(float x)
+{
+    float s = cpu_sigmoid(1.595769122f * (x + 0.044715f * x * x * x));
+    return s + x * s * (1.0f - s) * 1.595769122f * (1.0f + 0.134145f * x * x);
+}
+static inline float cpu_quick_gelu(float x) { return x * cpu_sigmoid(1.702f * x); }
+static inline float cpu_quick_gelu_slope(float x)
+{
+    float s = cpu_sigmoid(1.702f * x);
+    return s + 1.702f * x * s * (1.0f - s);
+}
 static inline float cpu_gelu_slope(float x)
 {
     return 0.5f * (1.0f + cpu_erf(x * 0.707106781f)) + x * 0.398942280f * cpu_exp(-0.5f * x * x);

@@ -105,3 +105,29 @@ void cpu_add_layernorm_backward(struct device *d, float *dx, int add_dx, float *
         }
     }
 }
+
+void cpu_rms_norm(struct device *d, float *y, const float *x, const float *w, int n, int c, float eps)
+{
+#pragma omp parallel for schedule(static) num_threads(d->threads) if ((long)n * c > 20000)
+    for (int i = 0; i < n; i++) {
+        const float *from = x + (size_t)i * (size_t)c;
+        float *to = y + (size_t)i * (size_t)c, squares = 0;
+#pragma omp simd reduction(+ : squares)
+        for (int j = 0; j < c; j++) squares += from[j] * from[j];
+        float k = 1.0f / sqrtf(squares / (float)c + eps);
+        for (int j = 0; j < c; j++) to[j] = from[j] * k * w[j];
+    }
+}
+
+void cpu_unit_rows(struct device *d, float *y, const float *x, int n, int c, float floor)
+{
+    (void)d;
+    for (int i = 0; i < n; i++) {
+        const float *from = x + (size_t)i * (size_t)c;
+        float *to = y + (size_t)i * (size_t)c, squares = 0;
+#pragma omp simd reduction(+ : squares)
+        for (int j = 0; j < c; j++) squares += from[j] * from[j];
+        float length = sqrtf(squares), k = 1.0f / (length > floor ? length : floor);
+        for (int j = 0; j < c; j++) to[j] = from[j] * k;
+    }
+}

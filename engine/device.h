@@ -18,7 +18,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum activation { ACT_NONE, ACT_GELU, ACT_RELU, ACT_SILU, ACT_LEAKY /* slope 0.2 */ };
+enum activation {
+    ACT_NONE, ACT_GELU, ACT_RELU, ACT_SILU, ACT_LEAKY, /* slope 0.2 */
+    ACT_GELU_TANH,  /* x/2·(1 + tanh(√(2/π)·(x + 0.044715 x³))), T5's gelu */
+    ACT_QUICK_GELU, /* x·sigmoid(1.702 x), CLIP's gelu */
+    ACT_TANH
+};
 
 /* Element losses of the training objectives. */
 enum element_loss { LOSS_L1, LOSS_L2, LOSS_SMOOTH_L1, LOSS_PSEUDO_HUBER };
@@ -36,6 +41,9 @@ struct attention_shape {
     int batch, queries, keys, heads, width; /* width of one head */
     int ldq, ldk, ldv, ldo;                 /* floats between rows of q, k, v, out */
     float scale;                            /* 1/sqrt(width) as a rule */
+    const float *bias;                      /* (device) (heads, queries, keys), added to the scaled scores of
+                                             * every sample; NULL = none */
+    int causal;                             /* 1: query i sees keys 0 … i alone */
 };
 
 struct device {
@@ -80,6 +88,11 @@ struct device {
     void (*add_layernorm_backward)(struct device *d, float *dx, int add_dx, float *dr, int add_dr, float *dw,
                                    float *db, const float *dy, const float *sum, const float *mean,
                                    const float *rstd, const float *w, int n, int c, struct dropout drop);
+
+    /* --- y (n,c) = x·w/√(mean of x² over the row + eps); inference only ------------ */
+    void (*rms_norm)(struct device *d, float *y, const float *x, const float *w, int n, int c, float eps);
+    /* --- rows of length 1: y (n,c) = x/max(|x|, floor); inference only ------------- */
+    void (*unit_rows)(struct device *d, float *y, const float *x, int n, int c, float floor);
 
     /* --- multi-head attention, head h in columns h·width … of q, k, v, out ------
      * mask (batch, keys): 1 = may be seen; NULL = all. probs (batch, heads,

@@ -36,8 +36,21 @@ static int open_vae(struct mlcm *m, const char *path, int heads, struct error *e
     return rc;
 }
 
+/* A generator knows the latents of one VAE alone; files of early versions do not say which. */
+static int same_vae(const struct checkpoint_card *card, const char *path, const char *vae, struct error *e)
+{
+    char fingerprint[80];
+    if (!card->vae[0]) return 0;
+    int rc = checkpoint_fingerprint(vae, fingerprint, sizeof fingerprint, e);
+    if (!rc && strcmp(fingerprint, card->vae))
+        rc = error_set(e, ERR_INPUT, "%s: trained on another VAE than the vae.h5 beside it; use files of one run", path);
+    return rc;
+}
+
 static int open_generator(struct mlcm *m, struct generator *g, const char *path, struct error *e)
 {
+    char vae[1100];
+    const char *slash = strrchr(path, '/');
     struct weights w;
     struct denoiser_size size;
     struct text_encoder_size text = {0};
@@ -45,18 +58,15 @@ static int open_generator(struct mlcm *m, struct generator *g, const char *path,
     int rc = checkpoint_card_read(path, &g->card, e);
     if (rc) return rc;
     g->open = 1;
-    rc = weights_read(path, &w, e);
+    snprintf(vae, sizeof vae, "%.*svae.h5", slash ? (int)(slash - path) + 1 : 0, path);
+    rc = same_vae(&g->card, path, vae, e);
+    if (!rc) rc = weights_read(path, &w, e);
     if (rc) return rc;
     rc = denoiser_size_from(&w, "denoiser.", g->card.denoiser_heads, ACT_RELU, &size, e);
     if (!rc && size.projections) size.text_act = ACT_NONE;
     if (!rc) rc = checkpoint_vocabulary(path, &words, e);
     if (!rc) rc = text_encoder_size_from(&w, "text.", g->card.text_heads, &text, e);
-    if (!rc && !m->vae.params.count) {
-        char vae[1100];
-        const char *slash = strrchr(path, '/');
-        snprintf(vae, sizeof vae, "%.*svae.h5", slash ? (int)(slash - path) + 1 : 0, path);
-        rc = open_vae(m, vae, g->card.vae_heads, e);
-    }
+    if (!rc && !m->vae.params.count) rc = open_vae(m, vae, g->card.vae_heads, e);
     size.latent_tokens = m->vae.size.latent_tokens;
     if (!rc) rc = denoiser_create(&g->denoiser, &m->device, &size, e);
     if (!rc) rc = params_load(&g->denoiser.params, &w, "denoiser.", e);
@@ -156,10 +166,17 @@ int mlcm_generate(mlcm *m, const char *text, int frames, const struct mlcm_optio
 {
     struct error e = {0};
     struct sampler s;
+    static const struct mlcm_options defaults = MLCM_OPTIONS;
+    if (!o) o = &defaults;
     const struct generator *g = o->teacher ? &m->mld : &m->lcm;
     int numbers[2 * TEXT_MAX_TOKENS], rc = 0, nf = mlcm_features(m);
     float guidance = (float)(o->guidance > 0 ? o->guidance : g->card.guidance);
-    if (!g->open) rc = error_set(&e, ERR_INPUT, "mld.h5 is not beside lcm.h5; the teacher cannot be asked for");
+    if (!text) rc = error_set(&e, ERR_USAGE, "no text; pass a sentence, which may be empty");
+    if (!rc && !(o->guidance >= 0 && o->guidance <= 100))
+        rc = error_set(&e, ERR_USAGE, "the guidance scale %g is not from 0, the model's own, to 100", o->guidance);
+    if (!rc && (o->steps < 0 || o->steps > 1000))
+        rc = error_set(&e, ERR_USAGE, "%d sampling steps asked for; 0, the default, to 1000", o->steps);
+    if (!rc && !g->open) rc = error_set(&e, ERR_INPUT, "mld.h5 is not beside lcm.h5; the teacher cannot be asked for");
     if (!rc && (frames < 1 || frames > mlcm_longest(m)))
         rc = error_set(&e, ERR_USAGE, "%d frames asked for; this model makes 1 to %d", frames, mlcm_longest(m));
     if (!rc) rc = o->teacher ? sampler_ddim(&s, o->steps ? o->steps : 50, guidance, &e)

@@ -8,7 +8,7 @@
  *     if (mlcm_generate(m, "a person walks slowly", 120, &o, NULL, joints, error, sizeof error)) …
  *     mlcm_close(m);
  *
- * Link with -lmlcm and the libraries of `pkg-config --libs openblas hdf5`, -lm -fopenmp.
+ * Link with -lmlcm and the libraries of `pkg-config --libs openblas hdf5 libcjson libcrypto libutf8proc zlib`, -lm -fopenmp.
  * A model is used by one thread at a time; several models may be open at once. */
 #ifndef MLCM_H
 #define MLCM_H
@@ -24,8 +24,8 @@ typedef struct mlcm mlcm;
 
 struct mlcm_options {
     uint64_t seed;       /* of the noise: the same seed gives the same motion */
-    int steps;           /* sampling steps; 0: 1 for MotionLCM, 50 for MLD */
-    double guidance;     /* scale; 0: the model's own */
+    int steps;           /* sampling steps, up to 1000; 0: 1 for MotionLCM, 50 for MLD */
+    double guidance;     /* scale, up to 100; 0: the model's own */
     int teacher;         /* 1: the MLD teacher (mld.h5) instead of MotionLCM (lcm.h5) */
 };
 #define MLCM_OPTIONS { 1234, 0, 0, 0 }
@@ -41,7 +41,7 @@ double mlcm_fps(const mlcm *m);        /* frames a second */
 int mlcm_longest(const mlcm *m);       /* most frames of one motion */
 
 /* One motion. features (frames, mlcm_features) in the representation's units, joints (frames,
- * mlcm_joints, 3) in metres, y up; either may be NULL; both are the caller's memory. */
+ * mlcm_joints, 3) in metres, y up; either may be NULL; both are the caller's memory. o NULL: MLCM_OPTIONS. */
 int mlcm_generate(mlcm *m, const char *text, int frames, const struct mlcm_options *o, float *features, float *joints,
                   char *error, size_t error_size);
 

@@ -22,6 +22,14 @@ struct tensor *op_add_layernorm(struct tape *t, struct tensor *x, struct tensor 
 /* Self attention on packed rows (batch·n, 3d): query, key, value columns. mask
  * (batch, n) device values or NULL. Result (batch·n, d). */
 struct tensor *op_self_attention(struct tape *t, struct tensor *qkv, int batch, int heads, const float *mask);
+/* The same with what published text encoders need; backward gives no gradient to the bias. */
+struct attention_options {
+    const float *bias;         /* (device) (heads, n, n), the same for every sample; NULL = none */
+    int causal;                /* row i sees rows 0 … i */
+    float scale;               /* of the scores; 0 = 1/sqrt(width of a head) */
+};
+struct tensor *op_self_attention_with(struct tape *t, struct tensor *qkv, int batch, int heads, const float *mask,
+                                      const struct attention_options *options);
 /* Cross attention: q (batch·n, d), kv (batch·m, 2d). */
 struct tensor *op_cross_attention(struct tape *t, struct tensor *q, struct tensor *kv, int batch, int heads,
                                   const float *mask);
@@ -62,6 +70,14 @@ struct tensor *op_recover_joints(struct tape *t, struct tensor *x, struct tensor
                                  int njoints);
 /* x with rows multiplied by device factors (rows). */
 struct tensor *op_mask_rows(struct tape *t, struct tensor *x, const float *factor);
+
+/* Without a backward: an error on a tape that records.
+ * x·w/√(mean of x² + eps) row by row, w (x.cols values). */
+struct tensor *op_rms_norm(struct tape *t, struct tensor *x, struct tensor *w, float eps);
+/* Rows divided by their length, at least `floor`. */
+struct tensor *op_unit_rows(struct tape *t, struct tensor *x, float floor);
+/* Weighted sum over time: x (batch·frames, c) -> (batch, c); weight (batch·frames) on the device. */
+struct tensor *op_sum_frames(struct tape *t, struct tensor *x, int batch, const float *weight);
 
 /* Losses return their value and seed gradients at once: they add to a's; b (NULL: zeros) is a target. */
 double op_loss(struct tape *t, struct tensor *a, struct tensor *b, const float *row_weight, enum element_loss kind,

@@ -168,9 +168,9 @@ struct tensor *op_add_layernorm(struct tape *t, struct tensor *x, struct tensor 
 static struct attention_shape attention_shape(const struct node *n)
 {
     int width = n->i[4];
-    struct attention_shape s = {n->i[0], n->i[1], n->i[2], n->i[3], width, n->i[5], n->i[6], n->i[6], width * n->i[3],
-                                1.0f / sqrtf((float)width)};
-    return s;
+    return (struct attention_shape){.batch = n->i[0], .queries = n->i[1], .keys = n->i[2], .heads = n->i[3],
+                                    .width = width, .ldq = n->i[5], .ldk = n->i[6], .ldv = n->i[6],
+                                    .ldo = width * n->i[3], .scale = n->f[0]};
 }
 
 static void attention_back(struct tape *t, struct node *n)
@@ -189,7 +189,7 @@ static void attention_back(struct tape *t, struct node *n)
 }
 
 static struct tensor *attention(struct tape *t, struct tensor *q, struct tensor *kv, int batch, int heads,
-                                const float *mask)
+                                const float *mask, const struct attention_options *options)
 {
     if (!q || !kv) return NULL;
     int packed = q == kv, d = packed ? q->cols / 3 : q->cols;
@@ -200,7 +200,10 @@ static struct tensor *attention(struct tape *t, struct tensor *q, struct tensor 
         return NULL;
     }
     struct node shape = {.i = {batch, q->rows / batch, kv->rows / batch, heads, d / heads, q->cols, kv->cols}};
+    shape.f[0] = options && options->scale > 0 ? options->scale : 1.0f / sqrtf((float)(d / heads));
     struct attention_shape s = attention_shape(&shape);
+    s.bias = options ? options->bias : NULL;
+    s.causal = options && options->causal;
     struct dropout drop = tape_dropout(t);
     struct tensor *y = tape_tensor(t, q->rows, d);
     float *probs = NULL;
@@ -217,6 +220,7 @@ static struct tensor *attention(struct tape *t, struct tensor *q, struct tensor 
     struct node *n = tape_node(t, attention_back, y);
     if (n) {
         for (int i = 0; i < 7; i++) n->i[i] = shape.i[i];
+        n->f[0] = shape.f[0];
         n->in[0] = q;
         n->in[1] = kv;
         n->kept[0] = probs;
@@ -227,11 +231,17 @@ static struct tensor *attention(struct tape *t, struct tensor *q, struct tensor 
 
 struct tensor *op_self_attention(struct tape *t, struct tensor *qkv, int batch, int heads, const float *mask)
 {
-    return attention(t, qkv, qkv, batch, heads, mask);
+    return attention(t, qkv, qkv, batch, heads, mask, NULL);
+}
+
+struct tensor *op_self_attention_with(struct tape *t, struct tensor *qkv, int batch, int heads, const float *mask,
+                                      const struct attention_options *options)
+{
+    return attention(t, qkv, qkv, batch, heads, mask, options);
 }
 
 struct tensor *op_cross_attention(struct tape *t, struct tensor *q, struct tensor *kv, int batch, int heads,
                                   const float *mask)
 {
-    return attention(t, q, kv, batch, heads, mask);
+    return attention(t, q, kv, batch, heads, mask, NULL);
 }

@@ -71,12 +71,22 @@ struct tensor *sampler_run(struct tape *t, const struct sampler *s, const struct
         guidance = one ? op_concat(t, &one, &count, 1, in->batch) : NULL;
     }
     struct tensor *text = guided ? twice(t, in->text, in->text_empty) : in->text;
+    struct tensor *trajectory = guided && in->controlnet ? twice(t, in->trajectory, in->trajectory) : in->trajectory;
     int rows = guided ? 2 * in->batch : in->batch;
+    if (in->controlnet && !trajectory) {
+        tape_error(t, "sampling with a ControlNet needs the trajectory encoder's result");
+        return NULL;
+    }
     size_t count = (size_t)z->rows * (size_t)z->cols;
     for (int i = 0; i < s->steps && z; i++) {
         struct denoiser_input run = {.latent = guided ? twice(t, z, z) : z, .time = step_time(t, s, d, in, i, rows),
                                      .guidance = s->kind == SAMPLER_LCM ? guidance : NULL, .text = text, .batch = rows,
                                      .text_tokens = in->text_tokens};
+        struct tensor *residuals[MAX_LAYERS];
+        if (in->controlnet) {
+            controlnet_run(t, in->controlnet, &run, trajectory, residuals, NULL);
+            run.residuals = residuals;
+        }
         struct tensor *eps = denoiser_run(t, d, &run, NULL);
         if (guided && eps) {
             int half = eps->rows / 2;

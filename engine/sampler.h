@@ -3,7 +3,7 @@
 #ifndef MLCM_SAMPLER_H
 #define MLCM_SAMPLER_H
 
-#include "denoiser.h"
+#include "controlnet.h"
 #include "schedule.h"
 
 enum sampler_kind { SAMPLER_DDIM, SAMPLER_LCM };
@@ -35,6 +35,8 @@ struct sampler_input {
     int batch, text_tokens;
     struct tensor *time;           /* optional: features to use for all steps, (steps, time_width) */
     struct tensor *guidance;       /* optional: (batch, guidance_width) */
+    const struct controlnet *controlnet; /* motion control: corrects every step; NULL: none */
+    struct tensor *trajectory;     /* with a ControlNet: (batch·L, D), the trajectory encoder's result */
     sampler_trace *trace;
     void *context;
 };

@@ -18,6 +18,9 @@ typedef int torch_bytes_fn(void *context, const struct pickle_storage *storage, 
 int torch_collect(const struct pickle_node *root, torch_bytes_fn *find, void *context, size_t file_size,
                   struct weights *w, struct error *e);
 
+/* One element of any type as a float; p holds its little-endian bytes. */
+float torch_element(enum tensor_type type, const unsigned char *p);
+
 /* The zip form of PyTorch 1.6 and later: stored entries FOLDER/data.pkl and
  * FOLDER/data/KEY. w->path is set by the caller, for messages. */
 int torch_read_zip(const unsigned char *data, size_t size, struct weights *w, struct error *e);

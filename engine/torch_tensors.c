@@ -42,7 +42,7 @@ static float from_bfloat16(const unsigned char *p)
     return v;
 }
 
-static float element_at(enum tensor_type type, const unsigned char *p)
+float torch_element(enum tensor_type type, const unsigned char *p)
 {
     switch (type) {
     case TENSOR_FLOAT: {
@@ -108,14 +108,14 @@ static void gather(const struct pickle_tensor *t, const unsigned char *bytes, fl
                 out[i] = from_half(start + 2 * i);
         } else {
             for (size_t i = 0; i < t->count; i++)
-                out[i] = element_at(t->storage->type, start + i * element);
+                out[i] = torch_element(t->storage->type, start + i * element);
         }
         return;
     }
     int index[8] = {0};
     int64_t at = 0;
     for (size_t i = 0; i < t->count; i++) {
-        out[i] = element_at(t->storage->type, start + (size_t)at * element);
+        out[i] = torch_element(t->storage->type, start + (size_t)at * element);
         for (int d = t->rank - 1; d >= 0; d--) {
             at += t->stride[d];
             if (++index[d] < t->shape[d])

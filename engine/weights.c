@@ -1,6 +1,7 @@
 #include "weights.h"
 #include "file.h"
 #include "h5.h"
+#include "safetensors.h"
 #include "torch_file.h"
 
 #include <limits.h>
@@ -191,11 +192,8 @@ static int not_a_checkpoint(const char *path, const char *head, size_t n, struct
     if (n >= 262 && memcmp(head + 257, "ustar", 5) == 0)
         return error_set(e, ERR_INPUT, "%s: is a tar archive; unpack it and name the checkpoint inside",
                          path);
-    if (n > 9 && head[8] == '{')
-        return error_set(e, ERR_INPUT,
-                         "%s: is a safetensors file, which is not read; convert it with torch.save", path);
     return error_set(e, ERR_INPUT,
-                     "%s: is not a checkpoint (PyTorch zip, PyTorch stream or HDF5); check the "
+                     "%s: is not a checkpoint (PyTorch zip, PyTorch stream, safetensors or HDF5); check the "
                      "download",
                      path);
 }
@@ -225,7 +223,9 @@ static int read_torch(struct weights *w, struct error *e)
         return rc;
     sha256_bytes(data, size, w->sha256);
     const unsigned char *bytes = (const unsigned char *)data;
-    rc = begins(data, size, "PK") ? torch_read_zip(bytes, size, w, e) : torch_read_legacy(bytes, size, w, e);
+    rc = safetensors_begins(data, size) ? safetensors_read(bytes, size, w, e) /* its length may look like the others */
+         : begins(data, size, "PK")     ? torch_read_zip(bytes, size, w, e)
+                                        : torch_read_legacy(bytes, size, w, e);
     free(data);
     return rc;
 }
@@ -240,7 +240,8 @@ int weights_read(const char *path, struct weights *w, struct error *e)
     snprintf(w->path, sizeof w->path, "%s", path);
     int rc = read_head(path, head, &n, e);
     if (rc == 0) {
-        if (begins(head, n, "PK\3\4") || begins(head, n, "PK\5\6") || begins(head, n, "\x80"))
+        if (begins(head, n, "PK\3\4") || begins(head, n, "PK\5\6") || begins(head, n, "\x80") ||
+            safetensors_begins(head, n))
             rc = read_torch(w, e);
         else if (begins(head, n, "\x89HDF\r\n\x1a\n"))
             rc = (rc = sha256_file(path, w->sha256, e)) ? rc : read_h5(w, e);

@@ -24,7 +24,7 @@ struct weights {
     char sha256[65];   /* of the file */
 };
 
-/* Reads PyTorch zip (.ckpt .pt .tar), PyTorch legacy stream, or our HDF5 form,
+/* Reads PyTorch zip (.ckpt .pt .tar), PyTorch legacy stream, safetensors, or our HDF5 form,
  * told by magic bytes. Nested dictionaries give "a.b.c" names; `state_dict.`
  * at the front is dropped. The caller calls weights_free. */
 int weights_read(const char *path, struct weights *w, struct error *e);

@@ -390,5 +390,11 @@ const struct op_case op_cases[] = {
     {&kl, "1x1", {1, 1}, 0, 1e-11, 1e-5},
     {&kl, "8x33", {8, 33}, 0, 1e-12, 3e-6},
     {&abs_loss, "8x33", {8, 33}, 0, 1e-12, 1e-6},
+    {&linear, "13x48 by 33x48, gelu by tanh", {13, 48, 33, ACT_GELU_TANH, 1}, 0, 1e-12, 3e-6},
+    {&linear, "13x48 by 33x48, quick gelu", {13, 48, 33, ACT_QUICK_GELU, 1}, 0, 1e-12, 3e-6},
+    {&linear, "13x48 by 33x48, tanh", {13, 48, 33, ACT_TANH, 1}, 0, 1e-12, 3e-6},
+    {&activate, "7x333 gelu by tanh", {7, 333, ACT_GELU_TANH}, 0, 1e-12, 3e-6},
+    {&activate, "7x333 quick gelu", {7, 333, ACT_QUICK_GELU}, 0, 1e-12, 3e-6},
+    {&activate, "7x333 tanh", {7, 333, ACT_TANH}, 0, 1e-12, 3e-6},
 };
 const int op_case_count = (int)(sizeof op_cases / sizeof *op_cases);

@@ -42,6 +42,9 @@ static double activated(double x, int act)
     case ACT_RELU: return x > 0 ? x : 0;
     case ACT_SILU: return x / (1 + exp(-x));
     case ACT_LEAKY: return x > 0 ? x : (double)0.2f * x;
+    case ACT_GELU_TANH: return 0.5 * x * (1 + tanh(sqrt(2 / acos(-1.0)) * (x + 0.044715 * x * x * x)));
+    case ACT_QUICK_GELU: return x / (1 + exp(-1.702 * x));
+    case ACT_TANH: return tanh(x);
     default: return x;
     }
 }

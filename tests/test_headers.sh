@@ -45,6 +45,25 @@ if [ -e engine/mlcm.h ]; then
         echo "skip: no C++ compiler here"
         skipped=$((skipped + 1))
     fi
+    # A program outside this folder, which has the header and the archive and nothing else.
+    outside=$(mktemp -d)
+    trap 'rm -rf "$outside"' EXIT
+    cp engine/mlcm.h "$build/libmlcm.a" "$outside"
+    {
+        printf '#include "mlcm.h"\nint main(void)\n{\n'
+        sed -n '/^ \*     char error/,/^ \*     mlcm_close/s/^ \*     //p' engine/mlcm.h | sed 's/…/return 3;/'
+        printf 'return 0;\n}\n'
+    } >"$outside/program.c"
+    sanitizers=
+    nm "$outside/libmlcm.a" 2>/dev/null | grep -q ' U __asan_' && sanitizers=-fsanitize=address,undefined
+    (cd "$outside" && $cc -std=c11 -Wall -Wextra -Werror $sanitizers -o program program.c -L. -lmlcm \
+        $(sed -n 's/.*`pkg-config --libs \([a-z0-9 ]*\)`.*/\1/p' mlcm.h | xargs pkg-config --libs) -lm -fopenmp)
+    result $? "the program in engine/mlcm.h's first comment does not compile and link as this says: $(cat "$outside/program.c")"
+    if [ -x "$outside/program" ]; then
+        (cd "$outside" && ./program)
+        [ $? = 3 ]
+        result $? "a program outside does not learn that there are no models"
+    fi
 fi
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ]
