@@ -17,6 +17,7 @@ struct batches {
     int *order;                 /* the epoch's permutation */
 };
 
+/* s and it stay the caller's and must outlive b. A split without items is an ERR_INPUT. */
 int batches_create(struct batches *b, const struct set *s, const struct items *it, int size, uint64_t seed,
                    struct error *e);
 void batches_free(struct batches *b);

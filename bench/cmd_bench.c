@@ -103,7 +103,7 @@ int cmd_bench(int argc, char **argv)
         if (dry) {
             rc = chain_report(&c, stdout, &e);
         } else {
-            rc = evaluation_possible(&c, "test", o.limit, &e);
+            rc = evaluation_possible(&c, o.split ? o.split : "test", o.limit, &e);
             if (!rc) rc = file_make_folder(folder, &e);
             if (!rc) rc = loaded_open(&l, &c, 1, &e);
             if (!rc) {

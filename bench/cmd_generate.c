@@ -19,7 +19,9 @@ static int write_motion(const mlcm *m, const char *path, const char *text, const
 {
     int shape[3] = {frames, as_joints ? mlcm_joints(m) : mlcm_features(m), 3};
     if (has_ending(path, ".svg")) {
-        const struct skeleton *k = mlcm_joints(m) == 22 ? skeleton_humanml3d() : skeleton_kit();
+        const struct skeleton *k = skeleton_of_joints(mlcm_joints(m));
+        if (!k)
+            return error_set(e, ERR_INPUT, "no skeleton is known with the model's %d joints; write a .npy file", mlcm_joints(m));
         return strip_write(path, &joints, &frames, &text, 1, k, 12, e);
     }
     return as_joints ? npy_write_float(path, 3, shape, joints, e) : npy_write_float(path, 2, shape, features, e);

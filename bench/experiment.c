@@ -277,6 +277,9 @@ static void read_sections(struct section *s, struct experiment *x)
     choice(s, "features_loss", loss_names, &kinds[0]);
     choice(s, "joints_loss", loss_names, &kinds[1]);
     choice(s, "local_loss", loss_names, &kinds[2]);
+    for (int i = 0; i < 3 && !s->rc; i++)
+        if (kinds[i] == LOSS_PSEUDO_HUBER)     /* has no width here, and no slope at 0 */
+            s->rc = error_set(s->e, ERR_INPUT, "vae: features_loss, joints_loss and local_loss are l1, l2 or smooth_l1, not huber");
     x->objective.features = (enum element_loss)kinds[0];
     x->objective.joints = (enum element_loss)kinds[1];
     x->objective.local = (enum element_loss)kinds[2];
@@ -345,6 +348,9 @@ static void read_sections(struct section *s, struct experiment *x)
     whole(s, "time_warmup", &x->time_warmup, 0, 100000);
     s->name = "";
     read_models(s, x);
+    if (!s->rc && TRAIN_STEPS % x->lcm_points)
+        s->rc = error_set(s->e, ERR_INPUT, "lcm.points is %d, which does not divide the %d diffusion steps; use 50 or 10",
+                          x->lcm_points, TRAIN_STEPS);
     if (!s->rc && x->lcm_w_low > x->lcm_w_high)
         s->rc = error_set(s->e, ERR_INPUT, "lcm.w_low is above lcm.w_high; exchange them");
     if (!s->rc && x->mm_samples && x->mm_times > x->mm_repeats)

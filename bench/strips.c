@@ -1,6 +1,5 @@
 #include "strips.h"
 #include "../datasets/features.h"
-#include "../datasets/skeleton.h"
 #include "../engine/file.h"
 #include "../engine/rng.h"
 #include <math.h>
@@ -71,7 +70,10 @@ int strips_write(struct chain *c, struct loaded *l, const char *folder, int coun
 {
     struct items test;
     const struct set *s = &c->set;
-    const struct skeleton *k = s->njoints == 22 ? skeleton_humanml3d() : skeleton_kit();
+    const struct skeleton *k = skeleton_of_joints(s->njoints);
+    if (!k || k->nfeatures != s->nfeats)
+        return error_set(e, ERR_INPUT, "%s: no skeleton is known with %d joints and %d features; use --strips 0", s->path,
+                         s->njoints, s->nfeats);
     int rc = items_build(s, "test", &test, e);
     if (rc) return rc;
     struct rng r = rng_make(c->x->seed, rng_stream("strips"));

@@ -23,6 +23,8 @@ int loaded_open(struct loaded *l, struct chain *c, int with_evaluator, struct er
     }
     l->set = &c->set;
     latent[STAGE_EVALUATOR] = with_evaluator;
+    /* a model that cannot be is refused before anything is trained for it */
+    for (int i = 0; i < c->x->model_count && !rc; i++) rc = loaded_system(l, c->x, &c->x->models[i], &l->systems[i], e);
     for (int s = 0; s < STAGE_COUNT && !rc; s++)
         if (latent[s]) rc = chain_need(c, (enum stage_kind)s, e);
     if (!rc && latent[STAGE_EVALUATOR]) rc = evaluator_open(&l->evaluator, &c->device, c->model[STAGE_EVALUATOR], e);
@@ -35,7 +37,6 @@ int loaded_open(struct loaded *l, struct chain *c, int with_evaluator, struct er
         rc = load_control(c, STAGE_CONTROL, c->model[STAGE_CONTROL], &l->control, &l->trajectory, e);
     if (!rc && latent[STAGE_CONTROL_MLD])
         rc = load_control(c, STAGE_CONTROL_MLD, c->model[STAGE_CONTROL_MLD], &l->control_mld, &l->trajectory_mld, e);
-    for (int i = 0; i < c->x->model_count && !rc; i++) rc = loaded_system(l, c->x, &c->x->models[i], &l->systems[i], e);
     if (rc) loaded_close(l);
     return rc;
 }
@@ -266,11 +267,11 @@ int table_run(struct chain *c, struct loaded *l, const struct table_options *o, 
     for (int k = v.done; k < replications && !rc; k++) {
         double out[M_COUNT];
         rc = evaluation_replicate(&ev, k, out, e);
-        for (int m = 0; m < M_COUNT; m++) *value(&v, 0, m, k) = out[m];
+        for (int m = 0; m < M_COUNT && !rc; m++) *value(&v, 0, m, k) = out[m];
         for (int i = 0; i < x->model_count && !rc; i++) {
             progress_update(&bar, (double)k * v.rows + i + 1, x->models[i].name);
             rc = evaluation_measure(&ev, &l->systems[i], out, e);
-            for (int m = 0; m < M_COUNT; m++) *value(&v, i + 1, m, k) = out[m];
+            for (int m = 0; m < M_COUNT && !rc; m++) *value(&v, i + 1, m, k) = out[m];
         }
         if (!rc) {
             v.done = k + 1;

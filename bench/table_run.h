@@ -16,9 +16,12 @@ struct loaded {
     struct evaluator evaluator;
     struct system systems[MAX_MODELS];
 };
+/* Trains what the experiment's models, and the evaluator if asked, still lack, and loads them. Free with
+ * loaded_close; after an error nothing is left to free. `c` must outlive l, which must not move. */
 int loaded_open(struct loaded *l, struct chain *c, int with_evaluator, struct error *e);
 void loaded_close(struct loaded *l);
-/* The system of one model entry; fails on an unknown name. */
+/* The system of one model entry, on the networks of l, which may still be empty. Fails on an unknown name,
+ * on control without a section "control" and on step counts that the sampler does not have. */
 int loaded_system(struct loaded *l, const struct experiment *x, const struct model_entry *m, struct system *s, struct error *e);
 
 struct table_options {

@@ -10,7 +10,8 @@
 #include "results.h"
 
 /* Adds to r, for this system: "AITS" (batch 1), "AITS_without_text" and "AITS_batch_32",
- * over captions and lengths of the test split drawn from the experiment's seed. */
+ * over captions and lengths of `items` drawn from the experiment's seed. mean_seconds receives the
+ * means of the three; runs_seconds (time_runs of the experiment), if not NULL, every run at batch 1. */
 int timing_measure(struct chain *c, const struct items *items, const struct system *s, const char *model,
                    struct results *r, double mean_seconds[3], double *runs_seconds, struct error *e);
 

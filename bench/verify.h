@@ -1,4 +1,4 @@
-/* Conformance: one report, many kinds of case (design: golden/ files).
+/* Conformance: one report, many kinds of case.
  *
  * Each kind is one function that runs a case through the production code path
  * and reports each array with verify_array*. */

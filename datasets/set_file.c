@@ -226,6 +226,8 @@ static int read_header(struct reader *r)
     if (!rc) rc = read_attr(r, "noriginal", 0, 1 << 30, &s->noriginal);
     if (!rc && !(s->fps > 0 && s->fps < 1e6))
         rc = bad(r, "the frame rate is not positive");
+    if (!rc && s->min_length < s->unit)
+        rc = bad(r, "min_length is below one unit: an item would have no frame");
     return rc;
 }
 

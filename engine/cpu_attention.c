@@ -15,19 +15,31 @@ static void product(int ta, int tb, int m, int n, int k, float alpha, const floa
                     lda, b, ldb, 0.0f, c, ldc);
         return;
     }
-    for (int i = 0; i < m; i++)
-        for (int j = 0; j < n; j++) {
-            float s = 0;
-            if (!ta && tb) {
-                const float *x = a + (size_t)i * (size_t)lda, *y = b + (size_t)j * (size_t)ldb;
+    for (int i = 0; i < m; i++) {
+        float *row = c + (size_t)i * (size_t)ldc;
+        if (!ta && tb) {
+            const float *x = a + (size_t)i * (size_t)lda;
+            for (int j = 0; j < n; j++) {
+                const float *y = b + (size_t)j * (size_t)ldb;
+                float s = 0;
 #pragma omp simd reduction(+ : s)
                 for (int t = 0; t < k; t++) s += x[t] * y[t];
-            } else
-                for (int t = 0; t < k; t++)
-                    s += (ta ? a[(size_t)t * (size_t)lda + (size_t)i] : a[(size_t)i * (size_t)lda + (size_t)t]) *
-                         (tb ? b[(size_t)j * (size_t)ldb + (size_t)t] : b[(size_t)t * (size_t)ldb + (size_t)j]);
-            c[(size_t)i * (size_t)ldc + (size_t)j] = alpha * s;
+                row[j] = alpha * s;
+            }
+            continue;
         }
+        for (int j = 0; j < n; j++) row[j] = 0;
+        for (int t = 0; t < k; t++) {
+            float x = ta ? a[(size_t)t * (size_t)lda + (size_t)i] : a[(size_t)i * (size_t)lda + (size_t)t];
+            const float *y = tb ? b + t : b + (size_t)t * (size_t)ldb;
+            size_t step = tb ? (size_t)ldb : 1;
+            if (step == 1)
+                for (int j = 0; j < n; j++) row[j] += x * y[j];
+            else
+                for (int j = 0; j < n; j++) row[j] += x * y[(size_t)j * step];
+        }
+        for (int j = 0; j < n; j++) row[j] *= alpha;
+    }
 }
 
 /* softmax over keys of one row, masked keys get exactly 0 */
@@ -39,8 +51,8 @@ static void softmax_row(float *row, const float *mask, int n)
     }
 #pragma omp simd reduction(max : top)
     for (int j = 0; j < n; j++) top = row[j] > top ? row[j] : top;
-    if (top == -INFINITY) {          /* nothing may be seen: attend to nothing */
-        for (int j = 0; j < n; j++) row[j] = 0;
+    if (top == -INFINITY) {          /* nothing may be seen: attend to nothing; what is no number stays so */
+        for (int j = 0; j < n; j++) row[j] = row[j] == -INFINITY ? 0.0f : row[j];
         return;
     }
 #pragma omp simd reduction(+ : total)

@@ -9,9 +9,10 @@ int denoiser_add(struct denoiser *d, struct device *device, const struct denoise
 {
     const struct transformer_size *tr = &size->transformer;
     memset(d, 0, sizeof *d);
-    if (size->latent_tokens <= 0 || size->latent_width <= 0 || size->text_width <= 0 || size->time_width < 2 ||
-        tr->layers % 2 == 0 || tr->layers < 1 || tr->layers > MAX_LAYERS || tr->heads <= 0 || tr->width % tr->heads ||
-        (!size->projections && size->latent_width != tr->width))
+    if (!transformer_size_fits(tr) || size->latent_width < 1 || size->latent_width > MAX_WIDTH || size->text_width < 1 ||
+        size->text_width > MAX_WIDTH || size->time_width < 2 || size->time_width > MAX_WIDTH || size->guidance_width < 0 ||
+        size->guidance_width > MAX_WIDTH || size->latent_tokens < 1 || size->positions < size->latent_tokens ||
+        size->positions > MAX_POSITIONS || (!size->projections && size->latent_width != tr->width))
         return error_set(e, ERR_INPUT, "denoiser: sizes do not fit together (odd layers, width a multiple of heads, "
                                        "latent width = width without projections)");
     d->size = *size;

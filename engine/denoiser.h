@@ -23,8 +23,12 @@ struct denoiser {
     struct skip_transformer encoder;
 };
 
+/* Parameters allocated on `device`, not yet initialised. Sizes that do not fit together are an ERR_INPUT. Free
+ * with denoiser_free, which is safe on a zeroed struct and after an error. */
 int denoiser_create(struct denoiser *d, struct device *device, const struct denoiser_size *size, struct error *e);
 void denoiser_free(struct denoiser *d);
+/* Reads sizes from the tensors of a checkpoint; heads, the text's activation and the number of latent tokens
+ * (1 here) are not in it: the caller sets them. */
 int denoiser_size_from(const struct weights *w, const char *prefix, int heads, enum activation text_act,
                        struct denoiser_size *size, struct error *e);
 

@@ -3,7 +3,7 @@
  * Reading: files are opened read-only with plug-ins off; only native floats,
  * integers, fixed- and variable-length strings; no external storage or links;
  * sizes are bounded before memory is asked for. Errors name file and dataset.
- * Writing: to a temporary name, renamed by h5_close_commit (atomic). */
+ * Writing: to a temporary name, renamed by h5_commit (atomic). */
 #ifndef MLCM_H5_H
 #define MLCM_H5_H
 

@@ -11,7 +11,8 @@ struct lanes {
     struct tape *tape;       /* count */
 };
 
-/* As many lanes as the device has threads. */
+/* As many lanes as the device has threads; d stays the caller's and must outlive them. lanes_free is safe
+ * on a zeroed struct. */
 int lanes_create(struct lanes *l, struct device *d, struct error *e);
 void lanes_free(struct lanes *l);
 

@@ -14,6 +14,13 @@ static struct param *add(struct params *p, enum init_rule rule, float scale, con
     return params_add(p, rule, scale, full, rank, d0, d1, 1);
 }
 
+int transformer_size_fits(const struct transformer_size *size)
+{
+    return size->layers >= 1 && size->layers <= MAX_LAYERS && size->layers % 2 == 1 && size->heads >= 1 &&
+           size->width >= 1 && size->width <= MAX_WIDTH && size->width % size->heads == 0 &&
+           size->feed_forward >= 1 && size->feed_forward <= MAX_FEED_FORWARD;
+}
+
 struct linear_layer linear_add(struct params *p, const char *name, int in, int out, int with_bias)
 {
     struct linear_layer l = {0};

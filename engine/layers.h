@@ -22,7 +22,7 @@ struct transformer_layer {
     struct linear_layer linear1, linear2;
     struct norm_layer norm[3];
 };
-enum { MAX_LAYERS = 33 };
+enum { MAX_LAYERS = 33, MAX_WIDTH = 4096, MAX_FEED_FORWARD = 16384, MAX_POSITIONS = 10000 };
 struct skip_transformer {
     int layers, heads, width, is_decoder;  /* layers is odd */
     float eps;
@@ -36,12 +36,20 @@ struct transformer_size {
     float eps;
 };
 
-/* Registers NAME.weight (out,in) and NAME.bias (out). xavier: the rule inside transformers. */
+/* Whether a stack of this size can be built: an odd number of layers, a width that the heads divide,
+ * all within the limits above. Sizes may come from a file: every network asks before it allocates. */
+int transformer_size_fits(const struct transformer_size *size);
+
+/* Registers NAME.weight (out,in) and, with_bias, NAME.bias (out), both uniform in ±1/√in at first. */
 struct linear_layer linear_add(struct params *p, const char *name, int in, int out, int with_bias);
+/* Registers NAME.weight and NAME.bias (width). */
 struct norm_layer norm_add(struct params *p, const char *name, int width);
+/* Registers the tensors of a stack below NAME, with Xavier's rule; with_norm: a last norm NAME.norm. The
+ * size must fit. Lack of memory shows in params_allocate. */
 void skip_transformer_add(struct params *p, struct skip_transformer *s, const char *name,
                           const struct transformer_size *size, int is_decoder, int with_norm);
 
+/* x (n, in) -> act(x·wᵀ + b) (n, out) */
 struct tensor *linear_run(struct tape *t, const struct linear_layer *l, struct tensor *x, enum activation act);
 
 /* x (batch·n, d). mask (batch, n) device or NULL. memory (batch·m, d) for a decoder.

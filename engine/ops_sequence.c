@@ -156,9 +156,10 @@ struct tensor *op_gru(struct tape *t, struct tensor *x, struct tensor *h0, struc
 {
     struct tensor *xg = op_linear(t, x, w_ih, b_ih, ACT_NONE);
     if (!xg || !h0 || !w_hh || !b_hh) return NULL;
-    int frames = x->rows / batch, h = w_hh->cols;
-    if (x->rows % batch || w_hh->rows != 3 * h || h0->cols != h || w_ih->rows != 3 * h) {
-        tape_error(t, "GRU: weights %d x %d for states of %d", w_hh->rows, w_hh->cols, h0->cols);
+    int frames = batch > 0 ? x->rows / batch : 0, h = w_hh->cols;
+    if (batch <= 0 || x->rows % batch || w_hh->rows != 3 * h || h0->cols != h || w_ih->rows != 3 * h) {
+        tape_error(t, "GRU: %d rows in a batch of %d, weights %d x %d for states of %d", x->rows, batch, w_hh->rows,
+                   w_hh->cols, h0->cols);
         return NULL;
     }
     struct device *d = t->device;

@@ -232,8 +232,8 @@ static void positions_back(struct tape *t, struct node *n)
 struct tensor *op_add_positions(struct tape *t, struct tensor *x, struct tensor *table, int batch)
 {
     if (!x || !table) return NULL;
-    if (x->rows % batch || x->rows / batch > table->rows || x->cols != table->cols) {
-        tape_error(t, "%d positions asked of a table of %d", x->rows / batch, table->rows);
+    if (batch <= 0 || x->rows % batch || x->rows / batch > table->rows || x->cols != table->cols) {
+        tape_error(t, "positions of %d rows in a batch of %d asked of a table of %d", x->rows, batch, table->rows);
         return NULL;
     }
     struct tensor *y = tape_tensor(t, x->rows, x->cols);
@@ -316,8 +316,10 @@ struct tensor *op_recover_joints(struct tape *t, struct tensor *x, struct tensor
                                  int njoints)
 {
     if (!x || !mean || !std) return NULL;
-    if (x->rows % batch || x->cols < 4 + 3 * (njoints - 1) || mean->rows * mean->cols != x->cols) {
-        tape_error(t, "joints of features of width %d", x->cols);
+    if (batch <= 0 || x->rows % batch || njoints < 1 || x->cols < 4 + 3 * (njoints - 1) ||
+        mean->rows * mean->cols != x->cols || std->rows * std->cols != x->cols) {
+        tape_error(t, "%d joints of %d features, statistics of %d and %d", njoints, x->cols, mean->rows * mean->cols,
+                   std->rows * std->cols);
         return NULL;
     }
     struct tensor *y = tape_tensor(t, x->rows, 3 * njoints);

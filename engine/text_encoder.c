@@ -38,7 +38,7 @@ int vocabulary_from(struct vocabulary *v, const char *const *captions, int n, st
             if (!all[count]) goto memory;
             count++;
         }
-    qsort(all, count, sizeof *all, by_bytes);
+    if (count) qsort(all, count, sizeof *all, by_bytes);
     v->words = calloc(count + 1, sizeof *v->words);
     if (!v->words) goto memory;
     for (size_t i = 0, j; i < count; i = j) {
@@ -94,7 +94,7 @@ int text_encoder_create(struct text_encoder *x, struct device *d, const struct t
 {
     memset(x, 0, sizeof *x);
     const struct transformer_size *tr = &size->transformer;
-    if (tr->layers % 2 == 0 || tr->layers < 1 || tr->layers > MAX_LAYERS || tr->heads <= 0 || tr->width % tr->heads ||
+    if (!transformer_size_fits(tr) || size->text_width < 1 || size->text_width > MAX_WIDTH ||
         size->words != v->count + FIRST_WORD)
         return error_set(e, ERR_INPUT, "text encoder: sizes do not fit together (odd layers, width a multiple of "
                                        "heads, a row for each word)");

@@ -16,6 +16,7 @@ struct vocabulary {
 };
 /* Takes a copy of the distinct words of n captions that occur at least twice. */
 int vocabulary_from(struct vocabulary *v, const char *const *captions, int n, struct error *e);
+/* Takes a copy of `count` words, sorted by bytes. */
 int vocabulary_copy(struct vocabulary *v, char *const *words, int count, struct error *e);
 void vocabulary_free(struct vocabulary *v);
 /* Numbers of at most `limit` words, the leading token first; returns how many (1 for ""). */
@@ -38,6 +39,8 @@ struct text_encoder {
     struct linear_layer output;
 };
 
+/* Takes a copy of v; parameters allocated on d, not yet initialised. Sizes that do not fit together are an
+ * ERR_INPUT. Free with text_encoder_free, which is safe on a zeroed struct and after an error. */
 int text_encoder_create(struct text_encoder *x, struct device *d, const struct text_encoder_size *size,
                         const struct vocabulary *v, struct error *e);
 void text_encoder_free(struct text_encoder *x);

@@ -186,6 +186,9 @@ int trainer_load(struct trainer *t, const char *path, const char *fingerprint, c
     if (!rc && strcmp(print, fingerprint))
         rc = error_set(e, ERR_INPUT, "%s: this is the state of another run; remove it or choose another output folder", path);
     if (!rc) rc = h5_attr_int(f, "/", "step", &step, e);
+    if (!rc && (step < 0 || step > t->config.steps))
+        rc = error_set(e, ERR_INPUT, "%s: step %lld of a run of %lld; remove the file to start anew", path, (long long)step,
+                       (long long)t->config.steps);
     for (int s = 0; s < t->sets && !rc; s++) {
         snprintf(name, sizeof name, "weights%d", s);
         rc = get(t, f, name, t->params[s]->x, t->params[s]->total, e);

@@ -8,9 +8,9 @@ int trajectory_encoder_create(struct trajectory_encoder *n, struct device *d,
 {
     const struct transformer_size *tr = &size->transformer;
     memset(n, 0, sizeof *n);
-    if (size->joints <= 0 || size->latent_tokens <= 0 || size->latent_width <= 0 ||
-        size->positions <= size->latent_tokens || tr->layers < 1 || tr->layers % 2 == 0 || tr->layers > MAX_LAYERS ||
-        tr->heads <= 0 || tr->width % tr->heads || (!size->projections && size->latent_width != tr->width))
+    if (!transformer_size_fits(tr) || size->joints < 1 || size->joints > MAX_WIDTH || size->latent_tokens < 1 ||
+        size->latent_width < 1 || size->latent_width > MAX_WIDTH || size->positions <= size->latent_tokens ||
+        size->positions > MAX_POSITIONS || (!size->projections && size->latent_width != tr->width))
         return error_set(e, ERR_INPUT, "trajectory encoder: sizes do not fit together (odd layers, width a multiple of "
                                        "heads, latent width = width without a projection)");
     n->size = *size;

@@ -7,9 +7,9 @@ int vae_create(struct vae *v, struct device *d, const struct vae_size *size, str
 {
     const struct transformer_size *tr = &size->transformer;
     memset(v, 0, sizeof *v);
-    if (size->nfeats <= 0 || size->latent_tokens <= 0 || size->latent_width <= 0 || tr->layers < 1 ||
-        tr->layers % 2 == 0 || tr->layers > MAX_LAYERS || tr->heads <= 0 || tr->width % tr->heads ||
-        (!size->projections && size->latent_width != tr->width))
+    if (!transformer_size_fits(tr) || size->nfeats < 1 || size->nfeats > MAX_WIDTH || size->latent_width < 1 ||
+        size->latent_width > MAX_WIDTH || size->latent_tokens < 1 || size->positions < size->latent_tokens ||
+        size->positions > MAX_POSITIONS || (!size->projections && size->latent_width != tr->width))
         return error_set(e, ERR_INPUT, "VAE: sizes do not fit together (odd layers, width a multiple of heads, "
                                        "latent width = width without projections)");
     v->size = *size;

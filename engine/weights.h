@@ -14,7 +14,7 @@ struct weight {
     int shape[8];
     size_t count;
     float *data;       /* host memory, C order */
-    int used;          /* set by weights_take */
+    int used;          /* set by params_load */
 };
 
 struct weights {
