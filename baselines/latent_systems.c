@@ -1,21 +1,14 @@
 /* The systems that work in the VAE's latent space: reconstruction, decoded prior, MLD
  * (Chen et al. 2023) and MotionLCM, the last two also with a ControlNet. */
 #include "system.h"
+#include "../engine/clock.h"
 #include <stdlib.h>
-#include <time.h>
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* Seconds since *since, the device's queue drained; moves *since. */
 static double lap(struct tape *t, double *since)
 {
     t->device->synchronise(t->device);
-    double at = now(), spent = at - *since;
+    double at = clock_seconds(), spent = at - *since;
     *since = at;
     return spent;
 }
@@ -45,7 +38,7 @@ static struct tensor *decode(struct tape *t, const struct system *s, const struc
 static struct tensor *reconstruct(struct tape *t, const struct system *s, const struct system_request *r,
                                   struct stage_clock *clock)
 {
-    double since = now();
+    double since = clock_seconds();
     struct tensor *mu, *logvar;
     struct tensor *x = tape_constant(t, r->reference, r->batch * r->frames, s->vae->size.nfeats);
     vae_encode(t, s->vae, x, r->lengths, r->batch, &mu, &logvar);
@@ -57,14 +50,14 @@ static struct tensor *reconstruct(struct tape *t, const struct system *s, const 
 static struct tensor *decode_prior(struct tape *t, const struct system *s, const struct system_request *r,
                                    struct stage_clock *clock)
 {
-    double since = now();
+    double since = clock_seconds();
     return decode(t, s, r, noise_tensor(t, s, r, 0), clock, &since);
 }
 
 static struct tensor *sample(struct tape *t, const struct system *s, const struct system_request *r,
                              struct stage_clock *clock)
 {
-    double since = now();
+    double since = clock_seconds();
     int lcm = s->sampler.kind == SAMPLER_LCM, batch = r->batch;
     int tokens = s->vae->size.latent_tokens, width = s->vae->size.latent_width;
     size_t count = (size_t)batch * (size_t)tokens * (size_t)width;

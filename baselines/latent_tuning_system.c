@@ -1,16 +1,9 @@
 /* MotionLCM under consistency latent tuning: control without a ControlNet. The noise of each
  * sample is optimised on its own, then sampled once in the ordinary way. */
+#include "../engine/clock.h"
 #include "../engine/latent_tuning.h"
 #include "system.h"
 #include <stdlib.h>
-#include <time.h>
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* Text features of the request (batch, text_width) on the host: each tuning run starts the tape anew. */
 static int text_features(struct tape *t, const struct system *s, const struct system_request *r, float *out)
@@ -32,7 +25,7 @@ static struct tensor *tune(struct tape *t, const struct system *s, const struct 
     struct latent_tuning plan = latent_tuning_defaults();
     struct error e = {0};
     struct tensor *y = NULL;
-    double start = now();
+    double start = clock_seconds();
     plan.schedule = s->sampler.schedule;
     plan.timestep = s->sampler.timesteps[0];
     plan.w = s->sampler.guidance - 1;
@@ -43,8 +36,8 @@ static struct tensor *tune(struct tape *t, const struct system *s, const struct 
     if (!r->hint || !r->mask) tape_error(t, "%s needs a control signal", s->kind->name);
     if (s->sampler.steps != 1) tape_error(t, "latent tuning samples in one step, not %d", s->sampler.steps);
     if (tape_failed(t, NULL) || text_features(t, s, r, text)) goto out;
-    if (clock) clock->text += now() - start;
-    start = now();
+    if (clock) clock->text += clock_seconds() - start;
+    start = clock_seconds();
     request_noise(r, 0, tokens, width, noise);
     for (size_t b = 0; b < n && !e.code; b++) {
         struct latent_tuning_input in = {
@@ -74,11 +67,11 @@ static struct tensor *tune(struct tape *t, const struct system *s, const struct 
                                      .text_tokens = 1};
     struct tensor *z = sampler_run(t, &s->sampler, s->denoiser, &in);
     t->device->synchronise(t->device);
-    if (clock) clock->denoise += now() - start;
-    start = now();
+    if (clock) clock->denoise += clock_seconds() - start;
+    start = clock_seconds();
     y = vae_decode(t, s->vae, z, r->lengths, r->batch, r->frames);
     t->device->synchronise(t->device);
-    if (clock) clock->decode += now() - start;
+    if (clock) clock->decode += clock_seconds() - start;
 out:
     free(noise);
     free(text);

@@ -1,5 +1,6 @@
 /* mlcm bench: the main job. */
 #include "arguments.h"
+#include "../engine/clock.h"
 #include "../engine/file.h"
 #include "command.h"
 #include "plot.h"
@@ -7,14 +8,6 @@
 #include "table_run.h"
 #include "table_text.h"
 #include <string.h>
-#include <time.h>
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* Writes document, tables, plots and strips; plots lack quietly where gnuplot does. */
 static int write_all(struct chain *c, struct loaded *l, const struct results *r, const char *folder, const char *json, int strips,
@@ -72,7 +65,7 @@ int cmd_bench(int argc, char **argv)
     struct chain c;
     struct loaded l;
     struct results r;
-    double start = now();
+    double start = clock_seconds();
     if (arguments_parse(&form, argc, argv, &a, &e)) return command_fail(&e);
     if (a.help) {
         arguments_help(&form, stdout);
@@ -110,7 +103,7 @@ int cmd_bench(int argc, char **argv)
                 rc = table_run(&c, &l, &o, &r, &e);
                 if (!rc) {
                     snprintf(r.command, sizeof r.command, "%s", command);
-                    r.seconds = now() - start;
+                    r.seconds = clock_seconds() - start;
                     if (!json || strcmp(json, "-")) table_markdown(&r, stdout);
                     rc = write_all(&c, &l, &r, folder, json, strips, &e);
                 }

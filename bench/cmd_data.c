@@ -132,6 +132,7 @@ static int data_build(int argc, char **argv)
 static void print_help(FILE *out)
 {
     fprintf(out,
+            "example: mlcm data build --source procedural --out build/procedural.h5\n\n"
             "mlcm data build --source bandai --root DIR --out SET.h5\n"
             "    reads raw motion data and writes one packed set\n"
             "mlcm data doctor SET.h5\n"

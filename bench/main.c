@@ -29,16 +29,16 @@ struct verb {
 
 static const struct verb verbs[] = {
     {"bench", cmd_bench, "measure every model of an experiment: all metrics, tables, plots",
-     "mlcm bench --config experiments/bandai.json --out build/bandai"},
+     "mlcm bench --config bench/experiments/bandai_small.json --out build/bandai"},
     {"data", cmd_data, "build, check and convert motion data",
      "mlcm data build --source procedural --out build/procedural.h5"},
     {"train", cmd_train, "one stage of training, resumable",
-     "mlcm train vae --config experiments/procedural.json"},
+     "mlcm train vae --config bench/experiments/bandai_small.json"},
     {"time", cmd_time, "latency alone: seconds a sentence, with stages and percentiles",
-     "mlcm time --config experiments/bandai.json --batch 1"},
+     "mlcm time --config bench/experiments/bandai_small.json"},
     {"generate", cmd_generate, "one motion from a sentence",
-     "mlcm generate \"a person walks proudly\" --frames 120 --seed 1 -o walk.bvh"},
-    {"verify", cmd_verify, "conformance against reference vectors", "mlcm verify ../shared/golden"},
+     "mlcm generate \"a person walks proudly\" --frames 120 --seed 1 -o walk.npy"},
+    {"verify", cmd_verify, "conformance against reference vectors", "mlcm verify golden"},
     {"info", cmd_info, "what a checkpoint, data set or result is", "mlcm info build/procedural.h5"},
 };
 enum { VERBS = sizeof verbs / sizeof *verbs };

@@ -1,4 +1,5 @@
 #include "progress.h"
+#include "../engine/clock.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -6,20 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { SILENT, PLAIN, BAR };
 enum { BAR_CELLS = 24, LINE_SIZE = 240 };
 
 static const double seconds_between_lines = 5.0, seconds_between_bars = 0.1;
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 void progress_duration(double seconds, char *text, size_t size)
 {
@@ -42,7 +35,7 @@ void progress_start(struct progress *p, const char *label, const char *unit, dou
     const char *terminal = getenv("TERM"), *no_color = getenv("NO_COLOR");
     int dumb = !terminal || !*terminal || !strcmp(terminal, "dumb");
     *p = (struct progress){.label = label, .unit = unit, .total = total, .first = first};
-    p->started = now();
+    p->started = clock_seconds();
     p->mode = quiet ? SILENT : isatty(STDERR_FILENO) && !dumb ? BAR : PLAIN;
     p->colour = !(no_color && *no_color);
     /* The first plain line comes soon: a sign of life. */
@@ -109,7 +102,7 @@ void progress_update(struct progress *p, double done, const char *detail)
 {
     if (p->mode == SILENT)
         return;
-    double time = now();
+    double time = clock_seconds();
     if (time - p->printed < (p->mode == BAR ? seconds_between_bars : seconds_between_lines))
         return;
     p->printed = time;
@@ -134,7 +127,7 @@ void progress_finish(struct progress *p, double done, const char *detail)
     if (p->mode == SILENT)
         return;
     char line[LINE_SIZE];
-    compose(p, done, detail, now(), 1, line);
+    compose(p, done, detail, clock_seconds(), 1, line);
     progress_clear(p);
     fprintf(stderr, "%s\n", line);
     p->mode = SILENT;

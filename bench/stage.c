@@ -1,18 +1,11 @@
 #include "stage.h"
+#include "../engine/clock.h"
 #include "../engine/file.h"
 #include "progress.h"
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { LOG_ROWS = 400 };   /* about this many rows a run */
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* Keeps the header and the rows up to `step` of an earlier run's log. */
 static int log_open(const struct stage *s, int64_t step, FILE **out, double *seconds, struct error *e)
@@ -59,7 +52,7 @@ int stage_run(const struct stage *s, struct trainer *t, stage_prepare *prepare, 
     rc = log_open(s, t->step, &log, &before, e);
     if (rc) return rc;
     int64_t total = t->config.steps, every = total / LOG_ROWS + 1;
-    double started = now(), saved = started, mean = 0, terms[8] = {0};
+    double started = clock_seconds(), saved = started, mean = 0, terms[8] = {0};
     int64_t meant = 0;
     progress_start(&bar, s->name, "steps", (double)total, (double)t->step, s->quiet);
     while (t->step < total && !rc) {
@@ -75,7 +68,7 @@ int stage_run(const struct stage *s, struct trainer *t, stage_prepare *prepare, 
             double n = (double)meant;
             fprintf(log, "%lld,%.6g", (long long)t->step, mean / n);
             for (int i = 0; i < 8 && s->terms[i]; i++) fprintf(log, ",%.6g", terms[i] / n);
-            fprintf(log, ",%.6g,%.6g,%.3f\n", t->norm, t->rate, before + now() - started);
+            fprintf(log, ",%.6g,%.6g,%.3f\n", t->norm, t->rate, before + clock_seconds() - started);
             snprintf(detail, sizeof detail, "loss %.5g", mean / n);
             progress_update(&bar, (double)t->step, detail);
             mean = 0;
@@ -83,10 +76,10 @@ int stage_run(const struct stage *s, struct trainer *t, stage_prepare *prepare, 
             memset(terms, 0, sizeof terms);
         }
         int stop = s->stop_at && t->step >= s->stop_at;
-        if (now() - saved > s->save_every || stop) {
+        if (clock_seconds() - saved > s->save_every || stop) {
             fflush(log);
             rc = trainer_save(t, s->state_path, s->fingerprint, s->extra, s->extras, e);
-            saved = now();
+            saved = clock_seconds();
         }
         if (stop && !rc) rc = error_set(e, ERR_CHECK, "%s: stopped after step %lld as asked", s->name, (long long)t->step);
     }

@@ -77,6 +77,9 @@ int loaded_system(struct loaded *l, const struct experiment *x, const struct mod
         return sampler_ddim(&s->sampler, m->steps ? m->steps : 50, (float)(guidance > 0 ? guidance : x->mld_guidance), e);
     }
     if (!kind->sampled) return 0;
+    if (kind == &system_motionlcm_tuning && m->steps > 1)
+        return error_set(e, ERR_INPUT, "%s: model '%s': latent tuning samples in one step, not %d; leave out steps", x->path,
+                         m->name, m->steps);
     s->denoiser = &l->lcm;
     return sampler_lcm(&s->sampler, x->lcm_generation, m->steps ? m->steps : 1, x->lcm_points,
                        (float)(guidance > 0 ? guidance : x->lcm_guidance), e);

@@ -1,10 +1,10 @@
 #include "timing.h"
+#include "../engine/clock.h"
 #include "control_hints.h"
 #include "../metrics/latency.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 static const char *const names[3] = {"AITS", "AITS_without_text", "AITS_batch_32"};
 static const char *const definitions[3] = {
@@ -12,13 +12,6 @@ static const char *const definitions[3] = {
     "device synchronised, no embedding cache",
     "AITS less the text encoder's share",
     "seconds of a batch of 32 sentences from caption strings to decoded features, divided by 32"};
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* One run over `batch` sentences; stages are added up in clock. */
 static int run(struct tape *t, const struct chain *c, const struct items *items, const struct system *s, int number, int batch,
@@ -56,11 +49,11 @@ static int run(struct tape *t, const struct chain *c, const struct items *items,
         q.mask = mask;
     }
     if (!rc) {
-        double start = now();
+        double start = clock_seconds();
         tape_start(t, 0, 0, 0, 0);
         s->kind->generate(t, s, &q, clock);
         t->device->synchronise(t->device);
-        *seconds = now() - start;
+        *seconds = clock_seconds() - start;
         rc = tape_failed(t, e);
     }
     free(hint);

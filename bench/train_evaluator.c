@@ -1,12 +1,12 @@
 /* The evaluator's stage: batches from a packed set, logs, validation. */
 #include "train_evaluator.h"
+#include "../engine/clock.h"
 #include "../engine/file.h"
 #include "progress.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { LOG_EVERY = 20, VALIDATION_REPEATS = 5 };
 
@@ -228,13 +228,6 @@ struct watch {
     struct error error;          /* of writing */
 };
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 /* Opens a stage's log; the rows of an earlier run up to step `keep` stay. */
 static int log_open(struct watch *w, const char *stage, int64_t keep, struct error *e)
 {
@@ -254,7 +247,7 @@ static int log_open(struct watch *w, const char *stage, int64_t keep, struct err
     fputs(movement ? "step,loss,reconstruction,sparsity,smoothness,rate,seconds\n"
                    : "step,loss,positive,negative,norm_text,norm_motion,rate,seconds,top1,top2,top3,mm_distance\n", w->log);
     w->before = 0;
-    w->started = now();
+    w->started = clock_seconds();
     for (line = old ? strchr(old, '\n') : NULL; line && line[1] && strtoll(line + 1, NULL, 10) <= keep;) {
         char *end = strchr(++line, '\n'), *field = line;
         if (!end) break;
@@ -296,9 +289,9 @@ static void on_step(void *context, const struct evaluator_progress *p)
     double n = (double)w->count, mean[4];
     for (int i = 0; i < 4; i++) mean[i] = w->sum[i] / n;
     fprintf(w->log, "%lld,%.6g,%.6g,%.6g", (long long)p->step, mean[0], mean[1], mean[2]);
-    if (!strcmp(p->stage, "movement")) fprintf(w->log, ",%.6g,%.6g,%.3f\n", mean[3], p->rate, w->before + now() - w->started);
+    if (!strcmp(p->stage, "movement")) fprintf(w->log, ",%.6g,%.6g,%.3f\n", mean[3], p->rate, w->before + clock_seconds() - w->started);
     else
-        fprintf(w->log, ",%.6g,%.6g,%.6g,%.3f,,,,\n", p->norm_text, p->norm_motion, p->rate, w->before + now() - w->started);
+        fprintf(w->log, ",%.6g,%.6g,%.6g,%.3f,,,,\n", p->norm_text, p->norm_motion, p->rate, w->before + clock_seconds() - w->started);
     fflush(w->log);
     char detail[80];
     snprintf(detail, sizeof detail, "loss %.5g", mean[0]);

@@ -1,14 +1,7 @@
 #include "training_speed.h"
+#include "../engine/clock.h"
 #include "train_vae.h"
 #include <stdlib.h>
-#include <time.h>
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* The peak: every lane multiplies 512 x 512 matrices of its own, through the device's linear. */
 static int gemm_peak(struct chain *c, double *peak, struct error *e)
@@ -20,7 +13,7 @@ static int gemm_peak(struct chain *c, double *peak, struct error *e)
     c->device.fill(&c->device, memory, 0.5f, (size_t)lanes * 3 * N * N);
     *peak = 0;
     for (int r = 0; r < ROUNDS; r++) {
-        double start = now();
+        double start = clock_seconds();
 #pragma omp parallel for schedule(static, 1) num_threads(lanes)
         for (int l = 0; l < lanes; l++) {
             float *x = memory + (size_t)l * 3 * N * N;
@@ -28,7 +21,7 @@ static int gemm_peak(struct chain *c, double *peak, struct error *e)
             for (int i = 0; i < REPEATS; i++)
                 d->linear(d, x + 2 * N * N, NULL, x, x + N * N, NULL, N, N, N, N, 0, ACT_NONE);
         }
-        double rate = 2.0 * N * N * N * REPEATS * lanes / (now() - start);
+        double rate = 2.0 * N * N * N * REPEATS * lanes / (clock_seconds() - start);
         if (rate > *peak) *peak = rate;
     }
     c->device.release(&c->device, memory);
@@ -68,10 +61,10 @@ int training_speed_vae(struct chain *c, int steps, struct training_speed *out, s
     if (!rc) rc = vae_training_open(&t, c, NULL, e);
     if (!rc) {
         for (int i = -3; i < steps && !rc; i++) {
-            double start = now();
+            double start = clock_seconds();
             rc = vae_training_step(&t, e);
             if (i < 0) continue;
-            seconds[i] = now() - start;
+            seconds[i] = clock_seconds() - start;
             flops[i] = 0;
             for (int k = 0; k < t.batches.count; k++) flops[i] += vae_flops(&c->x->vae, t.batches.draws[k].length);
         }

@@ -1,4 +1,5 @@
 #include "distill.h"
+#include "noising.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,39 +41,17 @@ static struct tensor *mix(struct tape *t, const double *ca, struct tensor *x, co
     return a && b ? op_combine_rows(t, a, x, b, y) : NULL;
 }
 
-static const float *mean_weights(struct tape *t, const struct tensor *x, float share)
-{
-    float *host = malloc((size_t)x->rows * sizeof *host);
-    if (!host) {
-        tape_error(t, "out of memory");
-        return NULL;
-    }
-    for (int i = 0; i < x->rows; i++) host[i] = share / ((float)x->rows * (float)x->cols);
-    struct tensor *w = tape_constant(t, host, x->rows, 1);
-    free(host);
-    return w ? w->x : NULL;
-}
-
 enum { MAX_BATCH = 1024 };
 
 double diffusion_run(struct tape *t, const struct noise_schedule *s, const struct denoiser *d, struct tensor *latent,
                      struct tensor *noise, const int *timesteps, struct tensor *text, int batch, int text_tokens,
                      float share)
 {
-    double a[MAX_BATCH], b[MAX_BATCH];
-    if (batch > MAX_BATCH) {
-        tape_error(t, "a batch of %d; at most %d", batch, MAX_BATCH);
-        return 0;
-    }
-    for (int i = 0; i < batch; i++) {
-        a[i] = sqrt(s->alpha_bar[timesteps[i]]);
-        b[i] = sqrt(1 - s->alpha_bar[timesteps[i]]);
-    }
-    struct denoiser_input in = {.latent = mix(t, a, latent, b, noise, batch),
+    struct denoiser_input in = {.latent = noisy_latent(t, s, timesteps, latent, noise, batch),
                                 .time = time_feature_rows(t, timesteps, batch, d->size.time_width),
                                 .text = text, .batch = batch, .text_tokens = text_tokens};
     struct tensor *eps = denoiser_run(t, d, &in, NULL);
-    const float *weight = eps ? mean_weights(t, eps, share) : NULL;
+    const float *weight = mean_row_weights(t, eps, share);
     return weight ? op_loss(t, eps, noise, weight, LOSS_L2, 0) : 0;
 }
 
@@ -85,21 +64,23 @@ double distill_run(struct tape *t, const struct distillation *d, const struct de
     int recording = t->recording;
     float dropout = t->dropout;
     struct tensor *out[DISTILL_OUTPUTS] = {NULL};
-    if (batch > MAX_BATCH) {
-        tape_error(t, "a batch of %d; at most %d", batch, MAX_BATCH);
+    if (batch < 1 || batch > MAX_BATCH) {
+        tape_error(t, "a batch of %d; 1 to %d", batch, MAX_BATCH);
         return 0;
     }
     for (int b = 0; b < batch; b++) {
+        if (in->index[b] < 0 || in->index[b] >= d->points) {
+            tape_error(t, "grid point %d of %d", in->index[b], d->points);
+            return 0;
+        }
         start[b] = d->timesteps[in->index[b]];
         end[b] = start[b] - k > 0 ? start[b] - k : 0;
-        c1[b] = sqrt(d->schedule.alpha_bar[start[b]]);
-        c2[b] = sqrt(1 - d->schedule.alpha_bar[start[b]]);
     }
     int wide = online->size.time_width;
     struct tensor *time_start = in->time_start ? in->time_start : time_feature_rows(t, start, batch, wide);
     struct tensor *time_end = in->time_end ? in->time_end : time_feature_rows(t, end, batch, wide);
     struct tensor *guidance = in->guidance ? in->guidance : guidance_feature_rows(t, in->w, batch, online->size.guidance_width);
-    struct tensor *noisy = out[DISTILL_NOISY] = mix(t, c1, in->latent, c2, in->noise, batch);
+    struct tensor *noisy = out[DISTILL_NOISY] = noisy_latent(t, &d->schedule, start, in->latent, in->noise, batch);
     struct denoiser_input run = {.latent = noisy, .time = time_start, .guidance = guidance, .text = in->text,
                                  .batch = batch, .text_tokens = in->text_tokens};
 
@@ -147,6 +128,6 @@ double distill_run(struct tape *t, const struct distillation *d, const struct de
     t->recording = recording;
     t->dropout = dropout;
     if (outputs) memcpy(outputs, out, sizeof out);
-    const float *weight = prediction && goal ? mean_weights(t, prediction, in->share) : NULL;
+    const float *weight = goal ? mean_row_weights(t, prediction, in->share) : NULL;
     return weight ? op_loss(t, prediction, goal, weight, d->loss, d->huber_c) : 0;
 }

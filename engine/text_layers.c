@@ -59,7 +59,11 @@ static struct norm_layer add_norm(struct params *p, const char *name, int width,
     struct norm_layer l = {0};
     char full[160];
     if (with_bias) return norm_add(p, name, width);
-    snprintf(full, sizeof full, "%s.weight", name);
+    int length = snprintf(full, sizeof full, "%s.weight", name);
+    if (length < 0 || (size_t)length >= sizeof full) {
+        p->failed = 1;
+        return l;
+    }
     l.weight = params_add(p, INIT_ONE, 0, full, 1, width, 1, 1);
     return l;
 }

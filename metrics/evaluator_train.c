@@ -1,5 +1,6 @@
 /* Both training stages of the evaluator, with their state file. */
 #include "evaluator_train.h"
+#include "../engine/clock.h"
 #include "../engine/checkpoint.h"
 #include "../engine/file.h"
 #include "../engine/rng.h"
@@ -7,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 struct evaluator_config evaluator_config_defaults(void)
 {
@@ -66,13 +66,6 @@ void evaluator_train_fingerprint(const struct evaluator_config *config, const st
     sha256_bytes(text, strlen(text), out);
 }
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 /* A run: what both stages share. */
 struct run {
     struct evaluator *ev;
@@ -109,9 +102,9 @@ static int keep(struct run *r, const struct trainer *t, int64_t steps, int64_t b
                 const struct trainer_extra *extra, int extras, struct error *e)
 {
     int stop = r->config->stop_at && before + t->step >= r->config->stop_at;
-    if (!stop && t->step < steps && now() - r->saved < r->config->save_every) return 0;
+    if (!stop && t->step < steps && clock_seconds() - r->saved < r->config->save_every) return 0;
     int rc = trainer_save(t, r->state, print, extra, extras, e);
-    r->saved = now();
+    r->saved = clock_seconds();
     return rc || !stop ? rc : error_set(e, ERR_CHECK, "evaluator: stopped after step %lld as asked", (long long)t->step);
 }
 
@@ -248,7 +241,7 @@ static int run_init(struct run *r, const char *path, struct error *e)
     evaluator_train_fingerprint(r->config, r->source, r->fingerprint);
     snprintf(r->movement_print, sizeof r->movement_print, "movement:%s", r->fingerprint);
     snprintf(r->matching_print, sizeof r->matching_print, "matching:%s", r->fingerprint);
-    r->saved = now();
+    r->saved = clock_seconds();
     return 0;
 }
 

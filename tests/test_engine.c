@@ -156,6 +156,26 @@ static void shapes_are_checked(void **state)
     REFUSED(op_reparameterise(&t, x, y, x));
     REFUSED(op_recover_joints(&t, x, y, y, 2, 22));
     REFUSED(op_gru(&t, x, one, y, y, one, one, lengths, 2, 0, NULL));
+    REFUSED(op_gru(&t, x, one, x, x, one, one, lengths, 0, 0, NULL));
+    REFUSED(op_add_positions(&t, x, x, 0));
+    REFUSED(op_recover_joints(&t, x, tape_leaf(&t, values, 1, 6), tape_leaf(&t, values, 1, 6), 0, 1));
+    REFUSED(op_recover_joints(&t, x, tape_leaf(&t, values, 1, 6), one, 2, 1));
+    tape_free(&t);
+}
+
+/* A query whose scores are all NaN does not look like one that may see nothing. */
+static void attention_keeps_what_is_no_number(void **state)
+{
+    struct tape t;
+    const float values[6] = {NAN, 1, 1, 1, 1, 1}, hidden[2] = {0, 0};
+    (void)state;
+    tape_init(&t, &device);
+    tape_start(&t, 0, 0, 0, 0);
+    struct tensor *x = tape_constant(&t, values, 2, 3), *y = op_self_attention(&t, x, 1, 1, NULL);
+    assert_non_null(y);
+    assert_true(isnan(y->x[0]) && y->x[1] == 1.0f);
+    y = op_self_attention(&t, x, 1, 1, tape_constant(&t, hidden, 1, 2)->x);
+    assert_true(y->x[0] == 0.0f && y->x[1] == 0.0f);
     tape_free(&t);
 }
 
@@ -345,12 +365,16 @@ static void sizes_that_do_not_fit_are_refused(void **state)
     (void)state;
     assert_int_equal(denoiser_create(&d, &device, &good, &e), 0);
     denoiser_free(&d);
-    struct denoiser_size bad[4] = {good, good, good, good};
+    struct denoiser_size bad[8] = {good, good, good, good, good, good, good, good};
     bad[0].transformer.layers = 4;
     bad[1].transformer.heads = 3;
     bad[2].latent_width = 12;
     bad[3].transformer.layers = 35;
-    for (int i = 0; i < 4; i++) assert_int_equal(denoiser_create(&d, &device, &bad[i], &e), ERR_INPUT);
+    bad[4].transformer.width = bad[4].latent_width = 0;
+    bad[5].transformer.feed_forward = 0;
+    bad[6].positions = 0;
+    bad[7].text_width = 1 << 30;
+    for (int i = 0; i < 8; i++) assert_int_equal(denoiser_create(&d, &device, &bad[i], &e), ERR_INPUT);
 }
 
 /* --- lanes ------------------------------------------------------------------------------- */
@@ -440,6 +464,7 @@ int main(void)
         cmocka_unit_test(arena_blocks_are_kept),
         cmocka_unit_test(errors_stick),
         cmocka_unit_test(shapes_are_checked),
+        cmocka_unit_test(attention_keeps_what_is_no_number),
         cmocka_unit_test(constants_get_no_gradient),
         cmocka_unit_test(tapes_grow),
         cmocka_unit_test(dropout_is_addressed),

@@ -113,6 +113,12 @@ static void a_broken_file_is_an_error(void **state)
     set_free(&a);
     assert_int_equal(set_read(cut, &b, &e), ERR_INPUT);
     assert_non_null(strstr(e.text, "/clips/split"));
+    make_set(&a, lengths, 2);
+    a.min_length = a.unit - 1;    /* an item shorter than a unit would have no frame */
+    assert_int_equal(set_write(cut, &a, &e), 0);
+    set_free(&a);
+    assert_int_equal(set_read(cut, &b, &e), ERR_INPUT);
+    assert_non_null(strstr(e.text, "min_length"));
     /* HDF5, but not a set; not HDF5 at all; not there. */
     struct h5 *f;
     assert_int_equal(h5_create(cut, &f, &e), 0);
