@@ -129,7 +129,9 @@ int chain_open(struct chain *c, struct experiment *x, const char *cache, int thr
         return rc;
     }
     fingerprints(c);
-    return chain_evaluator_fingerprint(c, e);
+    rc = chain_evaluator_fingerprint(c, e);
+    if (rc) chain_close(c);
+    return rc;
 }
 
 void chain_close(struct chain *c)

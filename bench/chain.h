@@ -53,7 +53,7 @@ int train_control(struct chain *c, enum stage_kind stage, const char *path, stru
 /* Stages that an experiment has; the ControlNets only with a section "control". */
 int chain_has(const struct chain *c, enum stage_kind stage);
 
-/* The evaluator's part of the chain (train_evaluator.c). */
+/* The evaluator's part of the chain (chain_evaluator.c). */
 int train_evaluator_stage(struct chain *c, const char *path, struct error *e);
 int chain_evaluator_fingerprint(struct chain *c, struct error *e);
 

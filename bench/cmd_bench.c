@@ -106,6 +106,9 @@ int cmd_bench(int argc, char **argv)
                     r.seconds = clock_seconds() - start;
                     if (!json || strcmp(json, "-")) table_markdown(&r, stdout);
                     rc = write_all(&c, &l, &r, folder, json, strips, &e);
+                    for (int i = 0; i < r.nchecks && !rc; i++)
+                        if (!r.checks[i].pass)
+                            rc = error_set(&e, ERR_CHECK, "check failed: %s: %s", r.checks[i].name, r.checks[i].detail);
                 }
                 results_free(&r);
                 loaded_close(&l);

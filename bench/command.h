@@ -12,6 +12,7 @@ int cmd_bench(int argc, char **argv);
 int cmd_time(int argc, char **argv);
 int cmd_generate(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
+int cmd_pack(int argc, char **argv);
 int cmd_info(int argc, char **argv);
 
 /* Prints "mlcm: TEXT" to standard error, returns e->code. */

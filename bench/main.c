@@ -26,6 +26,7 @@ struct verb {
 #pragma weak cmd_generate
 #pragma weak cmd_verify
 #pragma weak cmd_info
+#pragma weak cmd_pack
 
 static const struct verb verbs[] = {
     {"bench", cmd_bench, "measure every model of an experiment: all metrics, tables, plots",
@@ -39,6 +40,7 @@ static const struct verb verbs[] = {
     {"generate", cmd_generate, "one motion from a sentence",
      "mlcm generate \"a person walks proudly\" --frames 120 --seed 1 -o walk.npy"},
     {"verify", cmd_verify, "conformance against reference vectors", "mlcm verify golden"},
+    {"pack", cmd_pack, "a copy of a model file in half precision", "mlcm pack build/cache/vae.h5 -o vae.h5"},
     {"info", cmd_info, "what a checkpoint, data set or result is", "mlcm info build/procedural.h5"},
 };
 enum { VERBS = sizeof verbs / sizeof *verbs };

@@ -114,3 +114,53 @@ int checkpoint_vocabulary(const char *path, struct vocabulary *v, struct error *
     free(words);
     return rc;
 }
+
+/* --- packing ----------------------------------------------------------------------- */
+
+static int copy_text(struct h5 *from, struct h5 *to, const char *attribute, struct error *e)
+{
+    char text[4096];
+    int rc = h5_attr_string(from, "/", attribute, text, sizeof text, e);
+    return rc ? rc : h5_write_attr_string(to, "/", attribute, text, e);
+}
+
+static int copy_rest(const char *from, struct h5 *to, struct error *e)
+{
+    static const char *const texts[] = {"kind", "fingerprint", "note"};
+    struct vocabulary words = {0};
+    struct checkpoint_card card = {0};
+    struct h5 *f;
+    int rc = h5_open(from, &f, e);
+    if (rc) return rc;
+    for (int i = 0; i < 3 && !rc; i++) rc = copy_text(f, to, texts[i], e);
+    int has_words = h5_has(f, "vocabulary"), has_card = h5_has_attr(f, "/", "denoiser_heads");
+    h5_close(f);
+    if (!rc && has_words) rc = checkpoint_vocabulary(from, &words, e);
+    if (!rc && has_words) rc = h5_write_strings(to, "vocabulary", words.count, words.words, e);
+    if (!rc && has_card) rc = checkpoint_card_read(from, &card, e);
+    if (!rc && has_card) rc = card_write(to, &card, e);
+    vocabulary_free(&words);
+    checkpoint_card_free(&card);
+    return rc;
+}
+
+int checkpoint_pack(const char *from, const char *to, struct error *e)
+{
+    struct weights w;
+    struct h5 *f;
+    char name[400];
+    int rc = weights_read(from, &w, e);
+    if (rc) return rc;
+    rc = h5_create(to, &f, e);
+    if (!rc) {
+        rc = copy_rest(from, f, e);
+        for (int i = 0; i < w.count && !rc; i++) {
+            snprintf(name, sizeof name, "weights/%s", w.items[i].name);
+            rc = h5_write_half(f, name, w.items[i].rank, w.items[i].shape, w.items[i].data, e);
+        }
+        if (!rc) rc = h5_commit(f, e);
+        else h5_close(f);
+    }
+    weights_free(&w);
+    return rc;
+}

@@ -26,6 +26,10 @@ void checkpoint_card_free(struct checkpoint_card *card);
 int checkpoint_write(const char *path, const char *kind, const char *fingerprint, const char *note,
                      const struct checkpoint_part *parts, int count, const struct vocabulary *vocabulary,
                      const struct checkpoint_card *card, struct error *e);
+/* Writes a copy of a model file with its tensors in half precision, everything else as it is:
+ * half the size; a network read from it computes with the rounded values. */
+int checkpoint_pack(const char *from, const char *to, struct error *e);
+
 /* The fingerprint a file was written with; "" if it has none. */
 int checkpoint_fingerprint(const char *path, char *text, size_t size, struct error *e);
 int checkpoint_vocabulary(const char *path, struct vocabulary *v, struct error *e);

@@ -41,6 +41,8 @@ int h5_has_attr(struct h5 *f, const char *name, const char *attr);
 
 /* Writers create intermediate groups. */
 int h5_write_float(struct h5 *f, const char *name, int rank, const int *dims, const float *data, struct error *e);
+/* Stored as IEEE half precision (11 significant bits); values beyond ±65504 are an error. */
+int h5_write_half(struct h5 *f, const char *name, int rank, const int *dims, const float *data, struct error *e);
 int h5_write_double(struct h5 *f, const char *name, int rank, const int *dims, const double *data, struct error *e);
 int h5_write_int(struct h5 *f, const char *name, int rank, const int *dims, const int32_t *data, struct error *e);
 int h5_write_strings(struct h5 *f, const char *name, int count, char *const *data, struct error *e);

@@ -40,6 +40,32 @@ int h5_write_float(struct h5 *f, const char *name, int rank, const int *dims, co
     return write_dataset(f, name, rank, dims, H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, data, e);
 }
 
+/* HDF5 1.10 has no half-precision type of its own; it converts to any that is described to it. */
+static hid_t half_type(void)
+{
+    hid_t type = H5Tcopy(H5T_IEEE_F32LE);
+    H5Tset_fields(type, 15, 10, 5, 0, 10);
+    H5Tset_size(type, 2);
+    H5Tset_ebias(type, 15);
+    return type;
+}
+
+int h5_write_half(struct h5 *f, const char *name, int rank, const int *dims, const float *data,
+                  struct error *e)
+{
+    size_t count = 1;
+    for (int i = 0; i < rank && i < H5_RANK_LIMIT; i++)
+        count *= dims[i] > 0 ? (size_t)dims[i] : 0;
+    for (size_t i = 0; i < count; i++)
+        if (!(data[i] >= -65504.0f && data[i] <= 65504.0f))
+            return error_set(e, ERR_INPUT, "%s: %s: %g does not fit half precision; keep single precision", f->path,
+                             name, (double)data[i]);
+    hid_t type = half_type();
+    int rc = write_dataset(f, name, rank, dims, type, H5T_NATIVE_FLOAT, data, e);
+    H5Tclose(type);
+    return rc;
+}
+
 int h5_write_double(struct h5 *f, const char *name, int rank, const int *dims, const double *data,
                     struct error *e)
 {
