@@ -53,11 +53,11 @@ $(BUILD)/commit: always
 
 packages:
 	@pkg-config --exists $(PKGS) || { \
-	  echo "mlcm: libraries lack ($(PKGS)); run scripts/install.sh" >&2; exit 4; }
+	  echo "mlcm: libraries are missing ($(PKGS)); run scripts/install.sh" >&2; exit 4; }
 
 tests: $(BUILD)/mlcm $(TESTS)
 
-# In a make of its own: the flags above come from packages that may lack now.
+# In a make of its own: the flags above come from packages that may be missing now.
 test:
 	@scripts/install.sh
 	@$(PARALLEL) tests
@@ -88,7 +88,7 @@ help:
 	@echo "make                   the program $(BUILD)/mlcm and $(BUILD)/libmlcm.a"
 	@echo "make bench-bandai      the main job: measure the committed models on real motions"
 	@echo "make reproduce-bandai  train these models first, from the raw recordings"
-	@echo "make test              install what lacks, build, run every test"
+	@echo "make test              install missing packages, build, run every test"
 	@echo "make asan              the same under the address and undefined-behaviour sanitizers"
 	@echo "make install           into PREFIX=$(PREFIX) (DESTDIR is honoured)"
 	@echo "make clean             remove $(BUILD)/"

@@ -16,7 +16,8 @@ static int write_all(struct chain *c, struct loaded *l, const struct results *r,
     char path[1200], name[80];
     struct error ignored = {0};
     int rc = file_make_folder(folder, e);
-    snprintf(path, sizeof path, "%.1000s/%s%s.json", folder, r->protocol.limit ? "limited_" : "", c->x->name);
+    snprintf(path, sizeof path, "%.1000s/%s%s%s.json", folder, r->protocol.limit ? "limited_" : "",
+             strcmp(r->data.split, "val") ? "" : "val_", c->x->name);
     if (!rc) rc = results_write(r, path, e);
     if (!rc && json) rc = results_write(r, json, e);
     if (!rc) rc = table_write_all(r, folder, e);
@@ -50,7 +51,7 @@ int cmd_bench(int argc, char **argv)
         {.name = "split", .text = &o.split, .value = "NAME", .help = "measure on val instead of test: for choosing settings"},
         {.name = "strips", .integer = &strips, .low = 0, .high = 50, .value = "N", .help = "stick-figure strips of N test captions (5)"},
         {.name = "no-timing", .flag = &o.skip_timing, .help = "leave out AITS"},
-        {.name = "dry-run", .flag = &dry, .help = "say what would be trained and measured, and what lacks"},
+        {.name = "dry-run", .flag = &dry, .help = "say what would be trained and measured, and what is missing"},
         {.name = "quiet", .flag = &quiet, .help = "no progress"},
         {0}};
     const struct command_form form = {
@@ -79,7 +80,8 @@ int cmd_bench(int argc, char **argv)
     char folder[1024], partial[1200], command[900] = "mlcm";
     if (out) snprintf(folder, sizeof folder, "%s", out);
     else snprintf(folder, sizeof folder, "build/%s", x.name);
-    snprintf(partial, sizeof partial, "%.1000s/replications-%s%s.txt", cache, x.name, o.limit ? "-limited" : "");
+    snprintf(partial, sizeof partial, "%.1000s/replications-%s%s%s.txt", cache, x.name, o.split && !strcmp(o.split, "val") ? "-val" : "",
+             o.limit ? "-limited" : "");
     if (o.split && strcmp(o.split, "val") && strcmp(o.split, "test")) {
         error_set(&e, ERR_USAGE, "--split %s: use val or test", o.split);
         experiment_free(&x);

@@ -1,6 +1,7 @@
 /* mlcm generate: one motion from one sentence, by the library's public interface. */
 #include "arguments.h"
 #include "../datasets/skeleton.h"
+#include "../engine/file.h"
 #include "../engine/mlcm.h"
 #include "../engine/npy.h"
 #include "command.h"
@@ -29,7 +30,8 @@ static int write_motion(const mlcm *m, const char *path, const char *text, const
 
 int cmd_generate(int argc, char **argv)
 {
-    const char *model = "results/weights/bandai_small", *out = NULL;
+    static const char committed[] = "results/weights/bandai_small";
+    const char *model = committed, *out = NULL;
     int frames = 120, joints_only = 0, threads = 0;
     struct mlcm_options o = MLCM_OPTIONS;
     const struct option_row options[] = {
@@ -46,8 +48,9 @@ int cmd_generate(int argc, char **argv)
     const struct command_form form = {
         .example = "mlcm generate \"a person walks slowly and turns left\" --frames 120 --steps 1 --seed 7 -o walk.npy",
         .usage = "mlcm generate \"TEXT\" -o OUT.npy|OUT.svg [--frames N] [--steps K] [--seed S] [--model DIR]",
-        .purpose = "Generates one motion and writes its features, its joints or a strip of poses. The seed is printed.",
-        .options = options, .least = 1, .most = 1};
+        .purpose = "Generates one motion and writes its features, its joints or a strip of poses. The seed is printed.\n"
+                   "The features are HumanML3D's; `mlcm data joints` turns them into joint positions.",
+        .options = options, .least = 1, .most = -1};
     struct arguments a;
     struct error e = {0};
     mlcm *m = NULL;
@@ -56,11 +59,18 @@ int cmd_generate(int argc, char **argv)
         arguments_help(&form, stdout);
         return 0;
     }
+    if (a.count > 1) {
+        error_set(&e, ERR_USAGE, "generate: %d texts are given; put one sentence in quotes: mlcm generate \"a person walks\" -o OUT.npy",
+                  a.count);
+        return command_fail(&e);
+    }
     if (!out || !(has_ending(out, ".npy") || has_ending(out, ".svg"))) {
         error_set(&e, ERR_USAGE, "an output file is needed: -o OUT.npy or -o OUT.svg");
         return command_fail(&e);
     }
     e.code = mlcm_open(&m, model, threads, e.text, sizeof e.text);
+    if (e.code && model == committed && !file_exists("results/weights/bandai_small/lcm.h5"))
+        error_set(&e, e.code, "%s: the committed models are not here; start mlcm in its repository or give --model DIR", model);
     if (e.code) return command_fail(&e);
     float *features = malloc((size_t)frames * (size_t)mlcm_features(m) * sizeof *features);
     float *joints = malloc((size_t)frames * (size_t)mlcm_joints(m) * 3 * sizeof *joints);

@@ -369,6 +369,22 @@ static int info_json(const char *path, struct error *e)
     const char *schema = NULL;
     char sha256[65];
     int rc = json_read(path, &document, e);
+    if (rc == 0 && !json_has(document, "schema") && json_has(document, "models")) {
+        const char *name = "without a name", *text = "";
+        struct error ignored;
+        json_string(document, "name", &name, &ignored);
+        json_string(document, "description", &text, &ignored);
+        print_head(path, "experiment, for mlcm bench, train and time --config");
+        printf("  ");
+        print_name(0, name);
+        printf("%s", *text ? ": " : "\n");
+        if (*text) {
+            print_name(0, text);
+            printf("\n");
+        }
+        cJSON_Delete(document);
+        return 0;
+    }
     if (rc == 0 && (rc = json_string(document, "schema", &schema, e)) != 0)
         error_prefix(e, "%s", path);
     if (rc == 0)
@@ -432,7 +448,7 @@ int cmd_info(int argc, char **argv)
         .usage = "mlcm info FILE … [--tensors]",
         .purpose =
             "Says what a file is: kind, shapes, fingerprints. Knows checkpoints (PyTorch zip and stream,\n"
-            "our HDF5 form), NumPy arrays, packed motion sets, conformance cases and results documents.",
+            "our HDF5 form), NumPy arrays, packed motion sets, conformance cases, experiments and results documents.",
         .options = options,
         .least = 1,
         .most = -1};

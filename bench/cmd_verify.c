@@ -203,7 +203,7 @@ int cmd_verify(int argc, char **argv)
          .help = "every checked array as JSON (- for standard output)"},
         {0}};
     const struct command_form form = {
-        .example = "mlcm verify golden",
+        .example = "mlcm verify ../shared/golden",
         .usage = "mlcm verify FILE.h5|DIR … [--quiet] [--json FILE]",
         .purpose = "Runs reference cases through the same loaders, networks, samplers, metrics and\n"
                    "trainers that bench and train use, and prints a line a checked array: case, array,\n"

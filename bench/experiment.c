@@ -262,7 +262,7 @@ static void read_sections(struct section *s, struct experiment *x)
     word(s, "root", x->root, sizeof x->root);
     word(s, "set", x->set, sizeof x->set);
     if (!s->rc && !x->set[0])
-        s->rc = error_set(s->e, ERR_INPUT, "data.set lacks; name the packed set that mlcm data build wrote");
+        s->rc = error_set(s->e, ERR_INPUT, "data.set is missing; name the packed set that mlcm data build wrote");
 
     s->name = "vae.";
     int generation = 1, kinds[3] = {LOSS_SMOOTH_L1, LOSS_SMOOTH_L1, LOSS_SMOOTH_L1};

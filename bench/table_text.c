@@ -87,6 +87,8 @@ void table_markdown(const struct results *r, FILE *out)
         fprintf(out, "**Limited run: only %d items of the split were measured. "
                      "These numbers do not compare with full runs.**\n\n",
                 r->protocol.limit);
+    if (!strcmp(r->data.split, "val"))
+        fprintf(out, "**Measured on the val split: for choosing settings, not for reporting.**\n\n");
     fprintf(out, "| model |");
     for (int c = 0; c < count; c++)
         fprintf(out, " %s%s%s %s |", columns[c].metric->title, *columns[c].metric->unit ? ", " : "",
@@ -146,6 +148,8 @@ void table_latex(const struct results *r, FILE *out)
         fprintf(out, "\\multicolumn{%d}{l}{\\textbf{Limited run: only %d items; does not compare with full "
                      "runs.}} \\\\\n\\midrule\n",
                 count + 1, r->protocol.limit);
+    if (!strcmp(r->data.split, "val"))
+        fprintf(out, "\\multicolumn{%d}{l}{\\textbf{Measured on the val split: not for reporting.}} \\\\\n\\midrule\n", count + 1);
     fprintf(out, "Model");
     for (int c = 0; c < count; c++) {
         fprintf(out, " & ");

@@ -7,7 +7,7 @@
 #
 # MLCM_BANDAI_DIR: the folder with the archive or the unpacked .bvh files
 # (../shared/data/bandai-namco). MLCM_ARGS: further options of `mlcm bench`, for example
-# "--replications 2 --limit 256" for a quick look, which is marked as such.
+# "--replications 2 --limit 256" for a quick look, which is marked as such and has a folder of its own.
 set -euo pipefail
 build=${BUILD:-build}
 mode=${MODE:-bench}
@@ -24,8 +24,11 @@ if [ ! -e "$set_file" ]; then
 fi
 fresh=
 cache=$build/cache
+# A quick look does not write over the tables and plots of a full run.
+out=$build/bandai_small_table1
+[[ " ${MLCM_ARGS:-}" == *" --limit"* ]] && out=${out}_limited
 [ "$mode" = reproduce ] && fresh=--fresh && cache=$build/reproduce
 # shellcheck disable=SC2086
-"$build/mlcm" bench --config "$config" --cache "$cache" --out "$build/bandai_small_table1" $fresh ${MLCM_ARGS:-}
+"$build/mlcm" bench --config "$config" --cache "$cache" --out "$out" $fresh ${MLCM_ARGS:-}
 echo
-echo "results: $build/bandai_small_table1 (document, tables, plots, strips); committed ones: results/"
+echo "results: $out (document, tables, plots, strips); committed ones: results/"

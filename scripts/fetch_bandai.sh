@@ -3,7 +3,7 @@
 # Licence CC BY-NC 4.0 (non-commercial, attribution: Bandai Namco Research Inc., Kobayashi et al. 2023).
 set -euo pipefail
 folder=${1:?usage: scripts/fetch_bandai.sh FOLDER}
-command -v git >/dev/null || { echo "mlcm: git lacks; run scripts/install.sh or install git" >&2; exit 4; }
+command -v git >/dev/null || { echo "mlcm: git is missing; install it" >&2; exit 4; }
 if [ ! -d "$folder/Bandai-Namco-Research-Motiondataset" ]; then
     mkdir -p "$folder"
     git clone --depth 1 https://github.com/BandaiNamcoResearchInc/Bandai-Namco-Research-Motiondataset \
@@ -11,4 +11,7 @@ if [ ! -d "$folder/Bandai-Namco-Research-Motiondataset" ]; then
 fi
 count=$(find "$folder" -name '*.bvh' | wc -l)
 echo "$count BVH files in $folder (3076 are expected)"
-[ "$count" -ge 3076 ]
+[ "$count" -ge 3076 ] || {
+    echo "mlcm: $folder: the download is not complete; remove the folder and start again" >&2
+    exit 3
+}

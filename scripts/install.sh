@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that mlcm is built and tested with, as far as
-# they lack. Says nothing when nothing lacks. Exit code 4: something lacks and
+# Installs the Debian packages that mlcm is built and tested with, where they
+# are missing. Says nothing when none is. Exit code 4: something is missing and
 # could not be installed from here.
 set -euo pipefail
 
@@ -28,7 +28,7 @@ if [ "$(id -u)" = 0 ]; then
 elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
     as_root="sudo env"
 else
-    echo "install.sh: packages lack; as root run: apt-get install --no-install-recommends$lacking" >&2
+    echo "install.sh: packages are missing; as root run: apt-get install --no-install-recommends$lacking" >&2
     exit 4
 fi
 

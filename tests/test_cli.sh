@@ -51,6 +51,10 @@ for verb in $("$mlcm" --help | sed -n 's/^  mlcm \([a-z]*\) .*/\1/p'); do
     expect 2 err '--no-such-option' "$verb" --no-such-option
 done
 
+# Obvious mistakes
+expect 2 err 'in quotes' generate a person walks -o "$folder/walk.npy"
+expect 0 out 'experiment, for mlcm bench' info bench/experiments/bandai_tiny.json
+
 # Files: missing, empty, of another kind
 expect 2 err 'usage: mlcm verify' verify
 expect 3 err 'no/such/folder' verify no/such/folder
