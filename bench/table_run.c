@@ -164,6 +164,7 @@ static int describe_run(const struct chain *c, const struct loaded *l, const str
     const struct experiment *x = c->x;
     int rc = 0;
     r->experiment = cJSON_Duplicate(x->resolved, 1);
+    r->host.threads_used = c->device.threads;
     snprintf(r->data.name, sizeof r->data.name, "%s", c->set.name);
     snprintf(r->data.split, sizeof r->data.split, "%s", o->split ? o->split : "test");
     snprintf(r->data.sha256, sizeof r->data.sha256, "%s", c->set.sha256);
