@@ -119,6 +119,9 @@ int chain_open(struct chain *c, struct experiment *x, const char *cache, int thr
     c->x = x;
     snprintf(c->cache, sizeof c->cache, "%s", cache);
     int rc = file_make_folder(cache, e);
+    if (!rc && !file_exists(x->set))
+        rc = error_set(e, ERR_INPUT, "%s: the packed set is not there; make it: mlcm data build --source %s%s%s --out %s", x->set,
+                       x->source[0] ? x->source : "KIND", x->root[0] ? " --root " : "", x->root, x->set);
     if (!rc) rc = set_read(x->set, &c->set, e);
     if (!rc && c->set.nfeats != x->vae.nfeats) x->vae.nfeats = c->set.nfeats;
     if (!rc) rc = items_build(&c->set, "train", &c->train, e);

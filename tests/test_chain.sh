@@ -164,7 +164,7 @@ again 's/"replications": 3/"replications": 4/' already already already already
 again 's/"rate": 0.0005/"rate": 0.0006/' already already already trained
 again 's/"empty_probability": 0.1/"empty_probability": 0.2/' already already trained trained
 again 's/"kl_weight": 0.0001/"kl_weight": 0.0002/' already trained trained trained
-again 's/"matching_steps": 60/"matching_steps": 61/' trained already already already
+again 's/"matching_steps": 200/"matching_steps": 201/' trained already already already
 again 's/"seed": 5/"seed": 6/' trained trained trained trained
 again 's/"text_width": 16/"text_width": 24/' already already trained trained
 
