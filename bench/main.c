@@ -38,7 +38,7 @@ static const struct verb verbs[] = {
     {"time", cmd_time, "latency alone: seconds a sentence, with stages and percentiles",
      "mlcm time --config bench/experiments/bandai_small.json"},
     {"generate", cmd_generate, "one motion from a sentence",
-     "mlcm generate \"a person walks proudly\" --frames 120 --seed 1 -o walk.npy"},
+     "mlcm generate \"a person walks forward in a proud way\" --frames 120 --seed 1 -o walk.npy"},
     {"verify", cmd_verify, "conformance against reference vectors", "mlcm verify ../shared/golden"},
     {"pack", cmd_pack, "a copy of a model file in half precision", "mlcm pack build/cache/vae.h5 -o vae.h5"},
     {"info", cmd_info, "what a checkpoint, data set or result is", "mlcm info build/procedural.h5"},
