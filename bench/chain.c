@@ -91,8 +91,8 @@ static void fingerprints(struct chain *c)
             describe_plan(&d, &x->lcm_plan);
         } else {
             const struct control_plan *p = &x->control;
-            describe(&d, "after %s;control %d %.9g %.9g joints", c->fingerprint[s == STAGE_CONTROL ? STAGE_LCM : STAGE_MLD],
-                     p->spatial, p->low, p->high);
+            describe(&d, "after %s;control %d %d %.9g %.9g joints", c->fingerprint[s == STAGE_CONTROL ? STAGE_LCM : STAGE_MLD],
+                     x->lcm_generation, p->spatial, p->low, p->high);
             for (int i = 0; i < p->joint_count; i++) describe(&d, " %d", p->joints[i]);
             describe(&d, ";loss %d %d %d %.9g w %.9g %.9g embedding %d;", p->kind, p->element, p->metric, p->weight, p->w_low,
                      p->w_high, p->embedding_width);

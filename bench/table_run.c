@@ -2,6 +2,7 @@
 #include "../engine/file.h"
 #include "progress.h"
 #include "timing.h"
+#include "version.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -151,6 +152,7 @@ static void run_identity(const struct chain *c, const struct table_options *o, c
     free(text);
     for (int s = 0; s < STAGE_COUNT && chain_has(c, (enum stage_kind)s); s++) sha256_add(h, c->fingerprint[s], strlen(c->fingerprint[s]));
     sha256_add(h, c->set.sha256, strlen(c->set.sha256));
+    sha256_add(h, version_commit(), strlen(version_commit()));   /* another build may measure otherwise */
     sha256_add(h, &o->limit, sizeof o->limit);
     if (o->split) sha256_add(h, o->split, strlen(o->split));
     sha256_text(h, header);

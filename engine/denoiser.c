@@ -127,17 +127,11 @@ int denoiser_size_from(const struct weights *w, const char *prefix, int heads, e
     post = FIND("latent_post.weight");
     if (!time1 || !text || !positions || !ff || time1->rank != 2 || text->rank != 2 || ff->rank != 2)
         return error_set(e, ERR_INPUT, "%s: no denoiser under '%s'; use an MLD or MotionLCM checkpoint", w->path, prefix);
-    int half = 0;
-    for (; half < MAX_LAYERS / 2; half++) {
-        char key[80];
-        snprintf(key, sizeof key, "encoder.input_blocks.%d.norm1.weight", half);
-        if (!FIND(key)) break;
-    }
 #undef FIND
     *size = (struct denoiser_size){.latent_tokens = 1, .latent_width = post ? post->shape[0] : time1->shape[0],
                                    .projections = post != NULL, .text_width = text->shape[1],
                                    .time_width = time1->shape[1], .guidance_width = guidance ? guidance->shape[1] : 0,
                                    .text_act = text_act, .positions = positions->shape[0],
-                                   .transformer = {time1->shape[0], ff->shape[0], 2 * half + 1, heads, 1e-5f}};
+                                   .transformer = {time1->shape[0], ff->shape[0], skip_transformer_layers(w, prefix), heads, 1e-5f}};
     return 0;
 }

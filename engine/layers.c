@@ -107,6 +107,17 @@ void skip_transformer_add(struct params *p, struct skip_transformer *s, const ch
     }
 }
 
+int skip_transformer_layers(const struct weights *w, const char *prefix)
+{
+    int half = 0;
+    for (; half < MAX_LAYERS / 2; half++) {
+        char name[300];
+        snprintf(name, sizeof name, "%s%s.%d.norm1.weight", prefix, "encoder.input_blocks", half);
+        if (!weights_find(w, name)) break;
+    }
+    return 2 * half + 1;
+}
+
 /* --- running ------------------------------------------------------------------ */
 
 static struct tensor *whole(struct tape *t, struct param *p) { return p ? tape_param(t, p, 0, p->shape[0]) : NULL; }

@@ -50,6 +50,9 @@ void skip_transformer_add(struct params *p, struct skip_transformer *s, const ch
                           const struct transformer_size *size, int is_decoder, int with_norm);
 
 /* x (n, in) -> act(x·wᵀ + b) (n, out) */
+/* Number of layers of the stack `PREFIXencoder` in a checkpoint, told by its input blocks. */
+int skip_transformer_layers(const struct weights *w, const char *prefix);
+
 struct tensor *linear_run(struct tape *t, const struct linear_layer *l, struct tensor *x, enum activation act);
 
 /* x (batch·n, d). mask (batch, n) device or NULL. memory (batch·m, d) for a decoder.

@@ -173,18 +173,12 @@ int text_encoder_size_from(const struct weights *w, const char *prefix, int head
                            struct error *e)
 {
     char name[300];
-    int half = 0;
 #define FIND(key) (snprintf(name, sizeof name, "%s%s", prefix, key), weights_find(w, name))
     struct weight *table = FIND("words"), *output = FIND("output.weight"), *ff = FIND("encoder.middle_block.linear1.weight");
     if (!table || !output || !ff || table->rank != 2 || output->rank != 2 || ff->rank != 2)
         return error_set(e, ERR_INPUT, "%s: no text encoder under '%s'; use a model file of mlcm train", w->path, prefix);
-    for (; half < MAX_LAYERS / 2; half++) {
-        char key[80];
-        snprintf(key, sizeof key, "encoder.input_blocks.%d.norm1.weight", half);
-        if (!FIND(key)) break;
-    }
 #undef FIND
     *size = (struct text_encoder_size){.words = table->shape[0], .text_width = output->shape[0],
-                                       .transformer = {table->shape[1], ff->shape[0], 2 * half + 1, heads, 1e-5f}};
+                                       .transformer = {table->shape[1], ff->shape[0], skip_transformer_layers(w, prefix), heads, 1e-5f}};
     return 0;
 }

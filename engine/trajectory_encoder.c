@@ -97,16 +97,10 @@ int trajectory_encoder_size_from(const struct weights *w, const char *prefix, in
         positions->rank < 2 || skeleton->shape[1] % 3 || (projection && projection->rank != 2))
         return error_set(e, ERR_INPUT, "%s: no trajectory encoder under '%s'; use a checkpoint of motion control",
                          w->path, prefix);
-    int half = 0;
-    for (; half < MAX_LAYERS / 2; half++) {
-        char key[80];
-        snprintf(key, sizeof key, "encoder.input_blocks.%d.norm1.weight", half);
-        if (!FIND(key)) break;
-    }
 #undef FIND
     *size = (struct trajectory_encoder_size){.joints = skeleton->shape[1] / 3, .latent_tokens = token->shape[0],
                                              .latent_width = projection ? projection->shape[0] : token->shape[1],
                                              .projections = projection != NULL, .positions = positions->shape[0],
-                                             .transformer = {token->shape[1], ff->shape[0], 2 * half + 1, heads, 1e-5f}};
+                                             .transformer = {token->shape[1], ff->shape[0], skip_transformer_layers(w, prefix), heads, 1e-5f}};
     return 0;
 }

@@ -157,16 +157,10 @@ int vae_size_from(const struct weights *w, const char *prefix, int heads, struct
     pre = FIND("latent_pre.weight");
     if (!token || !skeleton || !positions || !ff || token->rank != 2 || skeleton->rank != 2 || ff->rank != 2)
         return error_set(e, ERR_INPUT, "%s: no motion VAE under '%s'; use a VAE or MotionLCM checkpoint", w->path, prefix);
-    int half = 0;
-    for (; half < MAX_LAYERS / 2; half++) {
-        char key[80];
-        snprintf(key, sizeof key, "encoder.input_blocks.%d.norm1.weight", half);
-        if (!FIND(key)) break;
-    }
 #undef FIND
     *size = (struct vae_size){.nfeats = skeleton->shape[1], .latent_tokens = token->shape[0] / 2,
                               .latent_width = pre ? pre->shape[0] : token->shape[1], .projections = pre != NULL,
                               .positions = positions->shape[0],
-                              .transformer = {token->shape[1], ff->shape[0], 2 * half + 1, heads, 1e-5f}};
+                              .transformer = {token->shape[1], ff->shape[0], skip_transformer_layers(w, prefix), heads, 1e-5f}};
     return 0;
 }
