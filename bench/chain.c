@@ -100,12 +100,13 @@ static void fingerprints(struct chain *c)
         }
         sha256_bytes(d.text, d.used, c->fingerprint[s]);
         if (s == STAGE_VAE) {
-            memcpy(c->vae_first, c->fingerprint[s], sizeof c->vae_first);
-            if (x->vae_refinement.steps) {
+            memcpy(c->vae_cycles[0], c->fingerprint[s], sizeof c->vae_cycles[0]);
+            for (int i = 0; i < x->vae_refinement_count; i++) {
                 d.used = 0;
-                describe(&d, "mlcm stage vae refined 1;after %s;", c->vae_first);
-                describe_plan(&d, &x->vae_refinement);
+                describe(&d, "mlcm stage vae refined 1;after %s;", c->fingerprint[s]);
+                describe_plan(&d, &x->vae_refinements[i]);
                 sha256_bytes(d.text, d.used, c->fingerprint[s]);
+                memcpy(c->vae_cycles[i + 1], c->fingerprint[s], sizeof c->vae_cycles[0]);
             }
         }
     }

@@ -23,7 +23,7 @@ struct chain {
     struct items train;
     char cache[1024];                   /* folder for models, states, logs */
     char fingerprint[STAGE_COUNT][65];
-    char vae_first[65];                 /* of the VAE before its refinement */
+    char vae_cycles[MAX_REFINEMENTS + 1][65];   /* of the VAE after each of its cycles; the last is the stage's */
     char model[STAGE_COUNT][1100];      /* path once found or trained, else "" */
     double seconds[STAGE_COUNT];        /* of training in this run */
     int quiet, fresh;                   /* fresh: ignore committed weights */

@@ -99,6 +99,37 @@ static void read_plan(struct section *s, struct training_plan *p, uint64_t seed)
     p->trainer.seed = seed;
 }
 
+/* Cycles of the VAE after its first: the first one's plan with steps, rate, dropout and
+ * warm-up of their own, and a seed of their own. */
+static void read_refinements(struct section *s, struct experiment *x)
+{
+    static const char *const keys[] = {"steps", "rate", "dropout", "warmup", NULL};
+    const cJSON *list = NULL;
+    s->name = "vae.";
+    if (s->rc || !json_has(s->root, "vae.refinements")) return;
+    s->rc = json_array(s->root, "vae.refinements", &list, 0, MAX_REFINEMENTS, s->e);
+    x->vae_refinement_count = s->rc ? 0 : cJSON_GetArraySize(list);
+    for (int i = 0; i < x->vae_refinement_count && !s->rc; i++) {
+        struct training_plan *p = &x->vae_refinements[i];
+        char path[60], prefix[60];
+        int steps = 0, warmup = 100;
+        snprintf(path, sizeof path, "vae.refinements.%d", i);
+        snprintf(prefix, sizeof prefix, "vae.refinements.%d.", i);
+        known(s, path, keys);
+        *p = x->vae_plan;
+        s->name = prefix;
+        whole(s, "steps", &steps, 1, INT_MAX);
+        whole(s, "warmup", &warmup, 0, INT_MAX);
+        single(s, "rate", &p->trainer.rate, 0, 1);
+        single(s, "dropout", &p->trainer.dropout, 0, 0.9);
+        if (!s->rc && steps == 0) s->rc = error_set(s->e, ERR_INPUT, "%ssteps is missing; say how long the cycle is", prefix);
+        p->steps = p->trainer.steps = steps;
+        p->trainer.warmup = warmup;
+        p->trainer.seed = x->seed + 10 + (uint64_t)i;
+    }
+    s->name = "vae.";
+}
+
 static void defaults(struct experiment *x)
 {
     struct training_plan plan = {.steps = 1000, .batch = 64, .piece = 8, .trainer = trainer_defaults()};
@@ -228,8 +259,7 @@ static void read_sections(struct section *s, struct experiment *x)
     static const char *const vae[] = {"generation", "latent_tokens", "latent_width", "positions", "width", "feed_forward",
                                       "layers", "heads", "steps", "warmup", "batch", "piece", "accumulators", "rate",
                                       "weight_decay", "clip", "dropout", "features_loss", "joints_loss", "local_loss",
-                                      "features_weight", "joints_weight", "local_weight", "kl_weight", "masked", "refine_steps",
-                                      "refine_rate", "refine_dropout", "refine_warmup", NULL};
+                                      "features_weight", "joints_weight", "local_weight", "kl_weight", "masked", "refinements", NULL};
     static const char *const text[] = {"width", "feed_forward", "layers", "heads", "text_width", NULL};
     static const char *const denoiser[] = {"width", "feed_forward", "layers", "heads", "time_width", "guidance_width",
                                            "positions", NULL};
@@ -289,15 +319,7 @@ static void read_sections(struct section *s, struct experiment *x)
     single(s, "kl_weight", &x->objective.kl_weight, 0, 1e6);
     whole(s, "masked", &x->objective.masked, 0, 1);
     read_plan(s, &x->vae_plan, x->seed);
-    int refine = 0, warmup = 100;
-    x->vae_refinement = x->vae_plan;
-    whole(s, "refine_steps", &refine, 0, INT_MAX);
-    whole(s, "refine_warmup", &warmup, 0, INT_MAX);
-    single(s, "refine_rate", &x->vae_refinement.trainer.rate, 0, 1);
-    single(s, "refine_dropout", &x->vae_refinement.trainer.dropout, 0, 0.9);
-    x->vae_refinement.steps = x->vae_refinement.trainer.steps = refine;
-    x->vae_refinement.trainer.warmup = warmup;
-    x->vae_refinement.trainer.seed = x->seed + 10;
+    read_refinements(s, x);
 
     s->name = "text.";
     read_transformer(s, &x->text.transformer);

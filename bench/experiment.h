@@ -35,6 +35,7 @@ struct control_plan {
     int tuning_steps;             /* of consistency latent tuning */
 };
 
+enum { MAX_REFINEMENTS = 8 };
 enum { MAX_MODELS = 32 };
 struct model_entry {
     char name[80];                /* the table's row: "MotionLCM (1 step)" */
@@ -52,7 +53,8 @@ struct experiment {
     struct vae_size vae;
     struct vae_objective objective;
     struct training_plan vae_plan;
-    struct training_plan vae_refinement;       /* steps 0: none; a second cycle from the first one's weights */
+    struct training_plan vae_refinements[MAX_REFINEMENTS];   /* further cycles, each from the weights of the one before */
+    int vae_refinement_count;
     struct text_encoder_size text;
     struct denoiser_size denoiser;
     struct training_plan mld_plan;

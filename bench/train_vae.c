@@ -48,10 +48,10 @@ static double piece(void *context, struct tape *t, int64_t step, int number, dou
     return losses.total;
 }
 
-int vae_training_open(struct vae_training *s, struct chain *c, const char *from, struct error *e)
+int vae_training_open(struct vae_training *s, struct chain *c, int number, const char *from, struct error *e)
 {
-    *s = (struct vae_training){.chain = c, .plan = from ? &c->x->vae_refinement : &c->x->vae_plan,
-                               .stream = from ? "vae refinement" : "vae"};
+    *s = (struct vae_training){.chain = c, .plan = number ? &c->x->vae_refinements[number - 1] : &c->x->vae_plan,
+                               .stream = number ? "vae refinement" : "vae"};
     int rc = vae_create(&s->vae, &c->device, &c->x->vae, e);
     if (rc) return rc;
     struct params *sets[1] = {&s->vae.params};
@@ -76,13 +76,16 @@ void vae_training_close(struct vae_training *s)
 }
 
 /* One cycle, from fresh weights or from those of `from`, into `path`. */
-static int cycle(struct chain *c, const char *from, const char *path, const char *fingerprint, struct error *e)
+static int cycle(struct chain *c, int number, const char *from, const char *path, struct error *e)
 {
     struct vae_training s;
-    struct stage stage = {.name = from ? "vae, refined" : "vae", .fingerprint = fingerprint,
+    const char *fingerprint = c->vae_cycles[number];
+    char name[40] = "vae";
+    if (number) snprintf(name, sizeof name, "vae, cycle %d", number + 1);
+    struct stage stage = {.name = name, .fingerprint = fingerprint,
                           .terms = {"features", "joints", "kl", NULL}, .quiet = c->quiet, .stop_at = c->stop_at,
                           .save_every = 60};
-    int rc = vae_training_open(&s, c, from, e);
+    int rc = vae_training_open(&s, c, number, from, e);
     if (rc) return rc;
     snprintf(stage.state_path, sizeof stage.state_path, "%s.state", path);
     snprintf(stage.log_path, sizeof stage.log_path, "%s.csv", path);
@@ -94,11 +97,15 @@ static int cycle(struct chain *c, const char *from, const char *path, const char
     return rc;
 }
 
+/* Begins after the last cycle whose model is in the cache. */
 int train_vae(struct chain *c, const char *path, struct error *e)
 {
-    if (!c->x->vae_refinement.steps) return cycle(c, NULL, path, c->vae_first, e);
-    char first[1100];
-    snprintf(first, sizeof first, "%.1000s/vae-%.16s.h5", c->cache, c->vae_first);
-    int rc = model_fits(first, c->vae_first) ? 0 : cycle(c, NULL, first, c->vae_first, e);
-    return rc ? rc : cycle(c, first, path, c->fingerprint[STAGE_VAE], e);
+    int last = c->x->vae_refinement_count, done = last;
+    char paths[MAX_REFINEMENTS + 1][1100];
+    for (int i = 0; i < last; i++) snprintf(paths[i], sizeof paths[i], "%.1000s/vae-%.16s.h5", c->cache, c->vae_cycles[i]);
+    snprintf(paths[last], sizeof paths[last], "%s", path);
+    while (done > 0 && !model_fits(paths[done - 1], c->vae_cycles[done - 1])) done--;
+    int rc = 0;
+    for (int i = done; i <= last && !rc; i++) rc = cycle(c, i, i ? paths[i - 1] : NULL, paths[i], e);
+    return rc;
 }

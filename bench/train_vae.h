@@ -7,15 +7,16 @@
 
 struct vae_training {
     const struct chain *chain;
-    const struct training_plan *plan;   /* the first cycle's, or the refinement's */
+    const struct training_plan *plan;   /* the cycle's */
     const char *stream;                 /* of batches and noise */
     struct vae vae;
     struct trainer trainer;
     struct batches batches;
 };
 
-/* Fresh weights, or those of the model file `from` for the refinement, optimiser and batches. The struct must not move afterwards. */
-int vae_training_open(struct vae_training *s, struct chain *c, const char *from, struct error *e);
+/* Cycle `number` (0: the first): fresh weights, or those of the model file `from` for a refinement, optimiser and
+ * batches. The struct must not move afterwards. */
+int vae_training_open(struct vae_training *s, struct chain *c, int number, const char *from, struct error *e);
 /* One optimiser step on the next batch. */
 int vae_training_step(struct vae_training *s, struct error *e);
 void vae_training_close(struct vae_training *s);

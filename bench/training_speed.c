@@ -58,7 +58,7 @@ int training_speed_vae(struct chain *c, int steps, struct training_speed *out, s
     struct vae_training t;
     double *seconds = malloc((size_t)steps * sizeof *seconds), *flops = malloc((size_t)steps * sizeof *flops);
     int rc = seconds && flops ? gemm_peak(c, &out->peak, e) : error_memory(e, "the measurement");
-    if (!rc) rc = vae_training_open(&t, c, NULL, e);
+    if (!rc) rc = vae_training_open(&t, c, 0, NULL, e);
     if (!rc) {
         for (int i = -3; i < steps && !rc; i++) {
             double start = clock_seconds();
