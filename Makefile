@@ -11,9 +11,10 @@ override CFLAGS += -std=c11 -D_GNU_SOURCE -march=$(ARCH) -fopenmp -fno-math-errn
            -Wall -Wextra -Wshadow -Wconversion -MMD -MP $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 LDLIBS  := $(filter-out -lgslcblas,$(shell pkg-config --libs $(PKGS) 2>/dev/null)) -lm
 
-LIB_SRC   := $(wildcard engine/*.c datasets/*.c metrics/*.c baselines/*.c)
+LIB_SRC   := $(filter-out $(SKIP),$(wildcard engine/*.c datasets/*.c metrics/*.c baselines/*.c))
 BENCH_SRC := $(wildcard bench/*.c)
 TEST_SRC  := $(wildcard tests/test_*.c)
+FUZZ_SRC  := $(wildcard tests/fuzz/fuzz_*.c)
 LIB_OBJ   := $(LIB_SRC:%.c=$(BUILD)/%.o)
 BENCH_OBJ := $(BENCH_SRC:%.c=$(BUILD)/%.o)
 TESTS     := $(TEST_SRC:tests/%.c=$(BUILD)/%)
@@ -37,6 +38,24 @@ $(BUILD)/test_%: $(BUILD)/tests/test_%.o $(filter-out $(BUILD)/bench/main.o,$(BE
 	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
 
 $(BUILD)/test_ops: $(BUILD)/tests/op_cases.o $(BUILD)/tests/op_reference.o
+$(BUILD)/test_malformed: $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/malformed*.c))
+$(BUILD)/test_out_of_memory: $(BUILD)/tests/malformed.o
+
+# Programs in which the allocations of our own code are counted, and made to fail.
+comma  := ,
+COUNTED = $(BUILD)/test_malformed $(BUILD)/test_out_of_memory
+$(COUNTED): $(BUILD)/tests/counted_memory.o
+$(COUNTED): LDLIBS += $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc free strdup strndup)
+
+# A fuzz target twice: with libFuzzer (clang), and with a main that replays files.
+$(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/fuzz.o $(BUILD)/libmlcm.a
+	$(CC) $(CFLAGS) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(filter %bench.a,$^) $(BUILD)/libmlcm.a $(LDLIBS)
+$(BUILD)/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/replay.o $(BUILD)/tests/fuzz/fuzz.o $(BUILD)/libmlcm.a
+	$(CC) $(CFLAGS) -o $@ $(filter %.o,$^) $(filter %bench.a,$^) $(BUILD)/libmlcm.a $(LDLIBS)
+$(foreach target,experiment results,$(BUILD)/fuzz_$(target) $(BUILD)/replay_$(target)): $(BUILD)/libbench.a
+$(BUILD)/libbench.a: $(filter-out $(BUILD)/bench/main.o,$(BENCH_OBJ))
+	@rm -f $@
+	ar rcs $@ $^
 
 $(BUILD)/%.o: %.c | packages
 	@mkdir -p $(@D)
@@ -56,6 +75,8 @@ packages:
 	  echo "mlcm: libraries are missing ($(PKGS)); run scripts/install.sh" >&2; exit 4; }
 
 tests: $(BUILD)/mlcm $(TESTS)
+fuzzers: $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/%)
+replays: $(FUZZ_SRC:tests/fuzz/fuzz_%.c=$(BUILD)/replay_%)
 
 # In a make of its own: the flags above come from packages that may be missing now.
 test:
@@ -63,11 +84,24 @@ test:
 	@$(PARALLEL) tests
 	@scripts/run_tests.sh $(BUILD)
 
+SANITIZE = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+
 asan:
 	@scripts/install.sh
-	@$(PARALLEL) tests BUILD=build/asan \
-	  CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined"
+	@$(PARALLEL) tests BUILD=build/asan CFLAGS="$(SANITIZE)"
 	@scripts/run_tests.sh build/asan
+
+# Needs clang with libFuzzer. One target: make fuzz TARGET=pickle SECONDS=60
+# SKIP: clang has _Float16 for every x86-64 from version 15 on; no target writes half precision.
+fuzz:
+	@$(PARALLEL) $(if $(TARGET),$(TARGET:%=build/fuzz/fuzz_%),fuzzers) BUILD=build/fuzz CC=clang ARCH=x86-64-v3 \
+	  SKIP=engine/torch_write.c CFLAGS="-w $(SANITIZE) -fsanitize=fuzzer-no-link"
+	@scripts/fuzz_all.sh $(or $(SECONDS),600) $(TARGET)
+
+fuzz-replay:
+	@scripts/install.sh
+	@$(PARALLEL) replays BUILD=build/asan CFLAGS="$(SANITIZE)"
+	@scripts/fuzz_replay.sh build/asan $(TARGET)
 
 bench-bandai reproduce-bandai:
 	@scripts/install.sh
@@ -90,10 +124,12 @@ help:
 	@echo "make reproduce-bandai  train these models first, from the raw recordings"
 	@echo "make test              install missing packages, build, run every test"
 	@echo "make asan              the same under the address and undefined-behaviour sanitizers"
+	@echo "make fuzz-replay       seeds of every file format and mutations of them, under the sanitizers"
+	@echo "make fuzz              every reader of files under libFuzzer (clang), SECONDS=600 each; TARGET="
 	@echo "make install           into PREFIX=$(PREFIX) (DESTDIR is honoured)"
 	@echo "make clean             remove $(BUILD)/"
 	@echo "variables: CC, CFLAGS (-O3 -g), ARCH (native; x86-64-v3 to build for other machines), BUILD"
 
-.PHONY: all always packages tests test asan bench-bandai reproduce-bandai install clean help
+.PHONY: all always packages tests test asan fuzz fuzzers fuzz-replay replays bench-bandai reproduce-bandai install clean help
 .SECONDARY:
--include $(LIB_OBJ:.o=.d) $(BENCH_OBJ:.o=.d) $(TEST_SRC:%.c=$(BUILD)/%.d)
+-include $(LIB_OBJ:.o=.d) $(BENCH_OBJ:.o=.d) $(wildcard $(BUILD)/tests/*.d $(BUILD)/tests/fuzz/*.d)

@@ -61,16 +61,15 @@ static struct tensor *sample(struct tape *t, const struct system *s, const struc
     int lcm = s->sampler.kind == SAMPLER_LCM, batch = r->batch;
     int tokens = s->vae->size.latent_tokens, width = s->vae->size.latent_width;
     size_t count = (size_t)batch * (size_t)tokens * (size_t)width;
-    int *numbers = malloc(2 * (size_t)batch * TEXT_MAX_TOKENS * sizeof *numbers);
-    const char **empty = calloc((size_t)batch, sizeof *empty);
     float *fresh = lcm && s->sampler.steps > 1 ? malloc((size_t)(s->sampler.steps - 1) * count * sizeof *fresh + 64) : NULL;
     struct tensor *z = NULL;
-    if (!numbers || !empty || (lcm && s->sampler.steps > 1 && !fresh)) {
+    if (lcm && s->sampler.steps > 1 && !fresh) {
         tape_error(t, "out of memory");
         goto out;
     }
-    struct sampler_input in = {.text = text_encoder_run(t, s->text, r->texts, batch, numbers), .batch = batch, .text_tokens = 1};
-    if (!lcm) in.text_empty = text_encoder_run(t, s->text, empty, batch, numbers + (size_t)batch * TEXT_MAX_TOKENS);
+    struct sampler_input in = {.batch = batch, .text_tokens = 1};
+    if (lcm) in.text = text_source_run(t, s->text, r->texts, batch);
+    else text_source_run_guided(t, s->text, r->texts, batch, &in.text, &in.text_empty);
     if (clock) clock->text += lap(t, &since);
     if (s->controlnet) {
         int wide = 3 * s->trajectory->size.joints;
@@ -91,8 +90,6 @@ static struct tensor *sample(struct tape *t, const struct system *s, const struc
     z = decode(t, s, r, z, clock, &since);
 out:
     free(fresh);
-    free(empty);
-    free(numbers);
     return z;
 }
 

@@ -8,11 +8,8 @@
 /* Text features of the request (batch, text_width) on the host: each tuning run starts the tape anew. */
 static int text_features(struct tape *t, const struct system *s, const struct system_request *r, float *out)
 {
-    int *numbers = malloc((size_t)r->batch * TEXT_MAX_TOKENS * sizeof *numbers);
-    struct tensor *text = numbers ? text_encoder_run(t, s->text, r->texts, r->batch, numbers) : NULL;
-    if (!numbers) tape_error(t, "out of memory");
+    struct tensor *text = text_source_run(t, s->text, r->texts, r->batch);
     if (text) t->device->download(t->device, out, text->x, (size_t)text->rows * (size_t)text->cols);
-    free(numbers);
     return tape_failed(t, NULL);
 }
 

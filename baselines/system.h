@@ -6,7 +6,7 @@
 #define MLCM_SYSTEM_H
 
 #include "../engine/sampler.h"
-#include "../engine/text_encoder.h"
+#include "../engine/text_source.h"
 #include "../engine/trajectory_encoder.h"
 #include "../engine/vae.h"
 
@@ -44,7 +44,7 @@ struct system_kind {
 struct system {
     const struct system_kind *kind;
     const struct vae *vae;
-    const struct text_encoder *text;
+    const struct text_source *text;
     const struct denoiser *denoiser;
     struct sampler sampler;
     /* motion control: NULL and 0 without */

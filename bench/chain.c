@@ -1,6 +1,8 @@
 #include "chain.h"
+#include "published_models.h"
 #include "../engine/checkpoint.h"
 #include "../engine/file.h"
+#include "trajectory_file.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,8 +11,23 @@
 
 const char *stage_name(enum stage_kind stage)
 {
-    static const char *const names[STAGE_COUNT] = {"evaluator", "vae", "mld", "lcm", "control", "control_mld"};
-    return names[stage];
+    static const char *const names[] = {"evaluator", "vae", "mld", "lcm"};
+    return stage < STAGE_CONTROL ? names[stage] : stage_on_mld(stage) ? "control_mld" : "control";
+}
+
+int stage_on_mld(enum stage_kind stage) { return stage >= STAGE_CONTROL_MLD; }
+
+const struct control_plan *stage_control(const struct chain *c, enum stage_kind stage)
+{
+    return &c->x->control_variants[(int)stage - (int)(stage_on_mld(stage) ? STAGE_CONTROL_MLD : STAGE_CONTROL)];
+}
+
+struct stage_label stage_label(const struct chain *c, enum stage_kind stage)
+{
+    struct stage_label label;
+    const char *variant = stage < STAGE_CONTROL ? "" : stage_control(c, stage)->name;
+    snprintf(label.text, sizeof label.text, "%s%s%s", stage_name(stage), *variant ? "_" : "", variant);
+    return label;
 }
 
 /* --- fingerprints: every number that defines a stage, in a fixed order ------------- */
@@ -68,6 +85,7 @@ static void fingerprints(struct chain *c)
     const struct experiment *x = c->x;
     for (int s = STAGE_VAE; s < STAGE_COUNT; s++) {
         struct description d = {.used = 0};
+        if (!chain_has(c, (enum stage_kind)s) || c->model[s][0]) continue;   /* a published file is its own fingerprint */
         describe(&d, "mlcm stage %s 1;data %s;", stage_name((enum stage_kind)s), s == STAGE_VAE ? motions : c->set.sha256);
         if (s == STAGE_VAE) {
             const struct vae_objective *o = &x->objective;
@@ -79,7 +97,8 @@ static void fingerprints(struct chain *c)
             describe_plan(&d, &x->vae_plan);
         } else if (s == STAGE_MLD) {
             describe(&d, "after %s;text %d;", c->fingerprint[STAGE_VAE], x->text.text_width);
-            describe_transformer(&d, &x->text.transformer);
+            if (x->text_folder[0]) describe(&d, "encoder %s %d;", c->text_encoder, x->text_precision);
+            else describe_transformer(&d, &x->text.transformer);
             describe(&d, "denoiser %d %d %d;", x->denoiser.time_width, x->denoiser.text_act, x->denoiser.positions);
             describe_transformer(&d, &x->denoiser.transformer);
             describe(&d, "empty %.9g crops %d;", x->empty_probability, x->latent_crops);
@@ -90,8 +109,8 @@ static void fingerprints(struct chain *c)
                      x->lcm_ema, x->lcm_teacher_dropout);
             describe_plan(&d, &x->lcm_plan);
         } else {
-            const struct control_plan *p = &x->control;
-            describe(&d, "after %s;control %d %d %.9g %.9g joints", c->fingerprint[s == STAGE_CONTROL ? STAGE_LCM : STAGE_MLD],
+            const struct control_plan *p = stage_control(c, (enum stage_kind)s);
+            describe(&d, "after %s;control %d %d %.9g %.9g joints", c->fingerprint[stage_on_mld((enum stage_kind)s) ? STAGE_MLD : STAGE_LCM],
                      x->lcm_generation, p->spatial, p->low, p->high);
             for (int i = 0; i < p->joint_count; i++) describe(&d, " %d", p->joints[i]);
             describe(&d, ";loss %d %d %d %.9g w %.9g %.9g embedding %d;", p->kind, p->element, p->metric, p->weight, p->w_low,
@@ -120,10 +139,17 @@ int chain_open(struct chain *c, struct experiment *x, const char *cache, int thr
     c->x = x;
     snprintf(c->cache, sizeof c->cache, "%s", cache);
     int rc = file_make_folder(cache, e);
+    if (!rc && x->published.given) rc = chain_published(c, e);
+    if (!rc && x->published.given) rc = chain_published_set(c, e);
     if (!rc && !file_exists(x->set))
         rc = error_set(e, ERR_INPUT, "%s: the packed set is not there; make it: mlcm data build --source %s%s%s --out %s", x->set,
                        x->source[0] ? x->source : "KIND", x->root[0] ? " --root " : "", x->root, x->set);
     if (!rc) rc = set_read(x->set, &c->set, e);
+    if (!rc && x->control.trajectory[0]) {
+        struct trajectory *told = x->control.told = calloc(1, sizeof *told);
+        rc = told ? trajectory_read(x->control.trajectory, c->set.njoints, told, e) : error_memory(e, "a trajectory");
+        if (rc) error_prefix(e, "%s: control.trajectory", x->path);
+    }
     if (!rc && c->set.nfeats != x->vae.nfeats) x->vae.nfeats = c->set.nfeats;
     if (!rc) rc = items_build(&c->set, "train", &c->train, e);
     if (!rc) rc = device_open_cpu(&c->device, threads, e);
@@ -132,8 +158,21 @@ int chain_open(struct chain *c, struct experiment *x, const char *cache, int thr
         chain_close(c);
         return rc;
     }
-    fingerprints(c);
-    rc = chain_evaluator_fingerprint(c, e);
+    if (x->text_folder[0]) rc = text_folder_fingerprint(x->text_folder, c->text_encoder, e);
+    if (!rc) fingerprints(c);
+    if (!rc && !c->model[STAGE_EVALUATOR][0]) rc = chain_evaluator_fingerprint(c, e);
+    if (rc) chain_close(c);
+    return rc;
+}
+
+int chain_open_bare(struct chain *c, struct experiment *x, int threads, struct error *e)
+{
+    memset(c, 0, sizeof *c);
+    c->x = x;
+    c->set.nfeats = x->vae.nfeats;
+    c->set.njoints = 22;
+    int rc = device_open_cpu(&c->device, threads, e);
+    if (!rc) rc = lanes_create(&c->lanes, &c->device, e);
     if (rc) chain_close(c);
     return rc;
 }
@@ -149,7 +188,9 @@ void chain_close(struct chain *c)
 
 int chain_has(const struct chain *c, enum stage_kind stage)
 {
-    return stage < STAGE_CONTROL || (stage < STAGE_COUNT && c->x->control.given);
+    if (stage < STAGE_CONTROL) return 1;
+    int variant = (int)stage - (int)(stage_on_mld(stage) ? STAGE_CONTROL_MLD : STAGE_CONTROL);
+    return stage < STAGE_COUNT && c->x->control.given && variant < c->x->control_variant_count;
 }
 
 /* --- finding and training --------------------------------------------------------------- */
@@ -175,7 +216,7 @@ int chain_need(struct chain *c, enum stage_kind stage, struct error *e)
     if (!chain_has(c, stage))
         return error_set(e, ERR_INPUT, "%s: no section \"control\", which stage %s needs; add one", c->x->path, stage_name(stage));
     if (c->x->weights[0] && !c->fresh) {
-        snprintf(path, sizeof path, "%.1000s/%s.h5", c->x->weights, stage_name(stage));
+        snprintf(path, sizeof path, "%.1000s/%s.h5", c->x->weights, stage_label(c, stage).text);
         if (model_fits(path, c->fingerprint[stage])) {
             snprintf(c->model[stage], sizeof c->model[stage], "%s", path);
             return 0;
@@ -183,12 +224,12 @@ int chain_need(struct chain *c, enum stage_kind stage, struct error *e)
         if (file_exists(path) && !c->quiet)
             fprintf(stderr, "mlcm: %s was trained for another experiment or data set; looking in the cache\n", path);
     }
-    snprintf(path, sizeof path, "%.1000s/%s-%.16s.h5", c->cache, stage_name(stage), c->fingerprint[stage]);
+    snprintf(path, sizeof path, "%.1000s/%s-%.16s.h5", c->cache, stage_label(c, stage).text, c->fingerprint[stage]);
     if (!model_fits(path, c->fingerprint[stage])) {
         int rc = 0;
         if (stage == STAGE_MLD) rc = chain_need(c, STAGE_VAE, e);
-        if (stage == STAGE_LCM || stage == STAGE_CONTROL_MLD) rc = chain_need(c, STAGE_MLD, e);
-        if (stage == STAGE_CONTROL) rc = chain_need(c, STAGE_LCM, e);
+        if (stage == STAGE_LCM || stage_on_mld(stage)) rc = chain_need(c, STAGE_MLD, e);
+        else if (stage >= STAGE_CONTROL) rc = chain_need(c, STAGE_LCM, e);
         if (stage > STAGE_MLD && !rc) rc = chain_need(c, STAGE_VAE, e);
         if (rc) return rc;
         double start = now();
@@ -197,9 +238,7 @@ int chain_need(struct chain *c, enum stage_kind stage, struct error *e)
         case STAGE_VAE: rc = train_vae(c, path, e); break;
         case STAGE_MLD: rc = train_mld(c, path, e); break;
         case STAGE_LCM: rc = train_lcm(c, path, e); break;
-        case STAGE_CONTROL:
-        case STAGE_CONTROL_MLD: rc = train_control(c, stage, path, e); break;
-        case STAGE_COUNT: break;
+        default: rc = train_control(c, stage, path, e); break;
         }
         if (rc) return rc;
         c->seconds[stage] = now() - start;
@@ -211,22 +250,53 @@ int chain_need(struct chain *c, enum stage_kind stage, struct error *e)
     return 0;
 }
 
+void chain_wanted(const struct experiment *x, int wanted[STAGE_COUNT])
+{
+    memset(wanted, 0, STAGE_COUNT * sizeof *wanted);
+    for (int i = 0; i < x->model_count; i++) {
+        const char *name = x->models[i].system;
+        int variant = x->models[i].variant;
+        if (x->models[i].checkpoint) continue;
+        if (!strcmp(name, "vae") || !strcmp(name, "prior")) wanted[STAGE_VAE] = 1;
+        if (!strcmp(name, "mld")) wanted[STAGE_VAE] = wanted[STAGE_MLD] = 1;
+        if (!strcmp(name, "motionlcm") || !strcmp(name, "motionlcm_tuning")) wanted[STAGE_VAE] = wanted[STAGE_LCM] = 1;
+        if (!strcmp(name, "mld_control")) wanted[STAGE_VAE] = wanted[STAGE_MLD] = wanted[STAGE_CONTROL_MLD + variant] = 1;
+        if (!strcmp(name, "motionlcm_control")) wanted[STAGE_VAE] = wanted[STAGE_LCM] = wanted[STAGE_CONTROL + variant] = 1;
+    }
+}
+
+/* A stage that no model stands on, nor any stage of theirs, is not a part of a run on published files. */
+static int takes_part(const struct chain *c, enum stage_kind stage)
+{
+    int wanted[STAGE_COUNT], lcm = 0, mld = 0;
+    if (!c->x->published.given || stage == STAGE_EVALUATOR) return 1;
+    chain_wanted(c->x, wanted);
+    for (int s = STAGE_CONTROL; s < STAGE_COUNT; s++) *(stage_on_mld((enum stage_kind)s) ? &mld : &lcm) |= wanted[s];
+    if (stage == STAGE_LCM) return wanted[STAGE_LCM] || lcm;
+    if (stage == STAGE_MLD) return wanted[STAGE_MLD] || mld || ((wanted[STAGE_LCM] || lcm) && !c->model[STAGE_LCM][0]);
+    return wanted[stage];
+}
+
 int chain_report(struct chain *c, FILE *out, struct error *e)
 {
     (void)e;
     fprintf(out, "%s: %s, %d clips, %d training items, set %.16s\n", c->x->name, c->set.name, c->set.nclips, c->train.count,
             c->set.sha256);
-    for (int s = 0; s < STAGE_COUNT && chain_has(c, (enum stage_kind)s); s++) {
+    for (int s = 0; s < STAGE_COUNT; s++) {
         char path[1100];
-        snprintf(path, sizeof path, "%.1000s/%s.h5", c->x->weights, stage_name((enum stage_kind)s));
+        if (!chain_has(c, (enum stage_kind)s) || !takes_part(c, (enum stage_kind)s)) continue;
+        snprintf(path, sizeof path, "%.1000s/%s.h5", c->x->weights, stage_label(c, (enum stage_kind)s).text);
         const char *where = "would be trained";
-        if (c->x->weights[0] && !c->fresh && model_fits(path, c->fingerprint[s])) where = "committed weights fit";
+        if (c->model[s][0]) where = "published file";
+        else if (c->x->weights[0] && !c->fresh && model_fits(path, c->fingerprint[s])) where = "committed weights fit";
         else {
-            snprintf(path, sizeof path, "%.1000s/%s-%.16s.h5", c->cache, stage_name((enum stage_kind)s), c->fingerprint[s]);
+            snprintf(path, sizeof path, "%.1000s/%s-%.16s.h5", c->cache, stage_label(c, (enum stage_kind)s).text, c->fingerprint[s]);
             if (model_fits(path, c->fingerprint[s])) where = "trained already";
         }
-        fprintf(out, "  %-10s %.16s  %s\n", stage_name((enum stage_kind)s), c->fingerprint[s], where);
+        fprintf(out, "  %-10s %.16s  %s\n", stage_label(c, (enum stage_kind)s).text, c->fingerprint[s], where);
     }
+    for (int i = 0; i < c->absent_count; i++)
+        fprintf(out, "  %s: left out, its file %s is not here\n", c->absent[i].model, c->absent[i].file);
     fprintf(out, "  %d models, %d replications\n", c->x->model_count, c->x->replications);
     return 0;
 }
@@ -236,7 +306,7 @@ struct checkpoint_card chain_card(const struct chain *c, int consistency)
     const struct experiment *x = c->x;
     struct checkpoint_card card = {
         .vae_heads = x->vae.transformer.heads, .denoiser_heads = x->denoiser.transformer.heads,
-        .text_heads = x->text.transformer.heads, .generation = consistency ? x->lcm_generation : 0,
+        .text_heads = x->text_folder[0] ? 0 : x->text.transformer.heads, .generation = consistency ? x->lcm_generation : 0,
         .points = consistency ? x->lcm_points : 0, .guidance = consistency ? x->lcm_guidance : x->mld_guidance,
         .fps = c->set.fps, .nfeats = c->set.nfeats, .njoints = c->set.njoints, .mean = c->set.mean, .std = c->set.std};
     snprintf(card.vae, sizeof card.vae, "%s", c->fingerprint[STAGE_VAE]);
@@ -263,17 +333,19 @@ int load_vae(struct chain *c, struct vae *v, struct error *e)
     return rc;
 }
 
-int load_text_encoder(struct chain *c, const char *path, struct text_encoder *x, struct error *e)
+int load_text_source(struct chain *c, const char *path, struct text_source *x, struct error *e)
 {
+    if (c->x->text_folder[0])
+        return text_source_open(x, c->x->text_folder, &c->device, (enum weight_precision)c->x->text_precision, c->x->text.text_width, e);
     struct vocabulary words;
     struct text_encoder_size size = c->x->text;
     int rc = checkpoint_vocabulary(path, &words, e);
     if (rc) return rc;
     size.words = words.count + 2;
-    rc = text_encoder_create(x, &c->device, &size, &words, e);
+    rc = text_source_own(x, &c->device, &size, &words, e);
     vocabulary_free(&words);
-    if (!rc) rc = model_load(path, "text.", &x->params, e);
-    if (rc) text_encoder_free(x);
+    if (!rc) rc = model_load(path, "text.", &x->own.params, e);
+    if (rc) text_source_free(x);
     return rc;
 }
 
@@ -294,7 +366,7 @@ int load_control(struct chain *c, enum stage_kind stage, const char *path, struc
     struct controlnet_size size = {x->denoiser, x->control.embedding_width, x->vae.projections ? ACT_SILU : ACT_NONE};
     const struct trajectory_encoder_size encoder = {c->set.njoints, x->vae.latent_tokens, x->vae.latent_width,
                                                     x->vae.projections, x->vae.positions, x->denoiser.transformer};
-    if (stage == STAGE_CONTROL_MLD) size.denoiser.guidance_width = 0;
+    if (stage_on_mld(stage)) size.denoiser.guidance_width = 0;
     int rc = controlnet_create(n, &c->device, &size, e);
     if (!rc) rc = trajectory_encoder_create(trajectory, &c->device, &encoder, e);
     if (!rc && path) rc = model_load(path, "controlnet.", &n->base.params, e);

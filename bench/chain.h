@@ -13,7 +13,19 @@
 #include "experiment.h"
 #include <stdio.h>
 
-enum stage_kind { STAGE_EVALUATOR, STAGE_VAE, STAGE_MLD, STAGE_LCM, STAGE_CONTROL, STAGE_CONTROL_MLD, STAGE_COUNT };
+/* A ControlNet's stage is STAGE_CONTROL or STAGE_CONTROL_MLD plus the number of the control section's variant. */
+enum stage_kind {
+    STAGE_EVALUATOR, STAGE_VAE, STAGE_MLD, STAGE_LCM, STAGE_CONTROL,
+    STAGE_CONTROL_MLD = STAGE_CONTROL + MAX_CONTROL_VARIANTS,
+    STAGE_COUNT = STAGE_CONTROL_MLD + MAX_CONTROL_VARIANTS
+};
+
+/* What a published checkpoint was found to hold, beside its VAE. */
+struct published_model {
+    int present, generation;            /* 1, or 2 with projections */
+    int denoiser, guided, control;      /* guided: a MotionLCM, not a plain MLD */
+    char path[1400], sha256[65];
+};
 
 struct chain {
     struct experiment *x;
@@ -23,21 +35,37 @@ struct chain {
     struct items train;
     char cache[1024];                   /* folder for models, states, logs */
     char fingerprint[STAGE_COUNT][65];
+    char text_encoder[65];              /* fingerprint of the experiment's published text encoder, or "" */
     char vae_cycles[MAX_REFINEMENTS + 1][65];   /* of the VAE after each of its cycles; the last is the stage's */
     char model[STAGE_COUNT][1100];      /* path once found or trained, else "" */
     double seconds[STAGE_COUNT];        /* of training in this run */
     int quiet, fresh;                   /* fresh: ignore committed weights */
     int64_t stop_at;                    /* see struct stage */
+    struct published_model published[MAX_PUBLISHED];   /* of the experiment's published checkpoints */
+    int absent_count;                   /* optional models that were left out, with the file that is not there */
+    struct { char model[80], file[PUBLISHED_PATH]; } absent[MAX_MODELS];
 };
 
 /* Reads the set, opens the device. `x` stays the caller's. */
 int chain_open(struct chain *c, struct experiment *x, const char *cache, int threads, struct error *e);
+/* The stages that the experiment's models stand on, the evaluator aside; those that a model takes from a
+ * published checkpoint of its own are not among them. */
+void chain_wanted(const struct experiment *x, int wanted[STAGE_COUNT]);
+/* The device and its lanes alone: no set, no models, no cache. The set's widths are HumanML3D's. */
+int chain_open_bare(struct chain *c, struct experiment *x, int threads, struct error *e);
 void chain_close(struct chain *c);
 /* Finds or trains the stage and the stages before it that it needs. */
 int chain_need(struct chain *c, enum stage_kind stage, struct error *e);
 /* What a run would do: which stages are trained, which would be. */
 int chain_report(struct chain *c, FILE *out, struct error *e);
+/* "control", whatever the variant. */
 const char *stage_name(enum stage_kind stage);
+/* The name of a stage's files, "control_lcmc" for a variant. */
+struct stage_label { char text[48]; };
+struct stage_label stage_label(const struct chain *c, enum stage_kind stage);
+/* Of a ControlNet's stage: whether its base is the MLD, and the plan that it trains by. */
+int stage_on_mld(enum stage_kind stage);
+const struct control_plan *stage_control(const struct chain *c, enum stage_kind stage);
 
 /* Whether `path` is a model file with this fingerprint. */
 int model_fits(const char *path, const char *fingerprint);
@@ -48,7 +76,7 @@ int model_load(const char *path, const char *prefix, struct params *p, struct er
 int train_vae(struct chain *c, const char *path, struct error *e);
 int train_mld(struct chain *c, const char *path, struct error *e);
 int train_lcm(struct chain *c, const char *path, struct error *e);
-/* stage: STAGE_CONTROL (on MotionLCM) or STAGE_CONTROL_MLD. */
+/* stage: one of STAGE_CONTROL (on MotionLCM) or of STAGE_CONTROL_MLD. */
 int train_control(struct chain *c, enum stage_kind stage, const char *path, struct error *e);
 /* Stages that an experiment has; the ControlNets only with a section "control". */
 int chain_has(const struct chain *c, enum stage_kind stage);
@@ -62,7 +90,8 @@ struct checkpoint_card chain_card(const struct chain *c, int consistency);
 
 /* Loads models written by the stages. */
 int load_vae(struct chain *c, struct vae *v, struct error *e);
-int load_text_encoder(struct chain *c, const char *path, struct text_encoder *x, struct error *e);
+/* The experiment's published text encoder, or the one that was trained with the generator at `path`. */
+int load_text_source(struct chain *c, const char *path, struct text_source *x, struct error *e);
 /* The ControlNet and trajectory encoder of an experiment, created; path NULL: not filled. */
 int load_control(struct chain *c, enum stage_kind stage, const char *path, struct controlnet *n,
                  struct trajectory_encoder *trajectory, struct error *e);

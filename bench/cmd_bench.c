@@ -7,6 +7,7 @@
 #include "strips.h"
 #include "table_run.h"
 #include "table_text.h"
+#include <stdlib.h>
 #include <string.h>
 
 /* Writes document, tables, plots and strips; plots lack quietly where gnuplot does. */
@@ -26,7 +27,7 @@ static int write_all(struct chain *c, struct loaded *l, const struct results *r,
     for (int s = 0; s < STAGE_COUNT; s++) {
         if (!c->model[s][0]) continue;
         snprintf(path, sizeof path, "%s.csv", c->model[s]);
-        snprintf(name, sizeof name, "loss_%s", stage_name((enum stage_kind)s));
+        snprintf(name, sizeof name, "loss_%s", stage_label(c, (enum stage_kind)s).text);
         if (file_exists(path) && plot_loss(path, folder, name, NULL, &ignored))
             fprintf(stderr, "mlcm: no loss curve: %s\n", ignored.text);
     }
@@ -34,19 +35,55 @@ static int write_all(struct chain *c, struct loaded *l, const struct results *r,
     return rc;
 }
 
+/* Stages that a run would train beside what is published, with those that they stand on. */
+static void say_training(const struct experiment *x)
+{
+    int wanted[STAGE_COUNT];
+    const int *given = x->published.stage;
+    chain_wanted(x, wanted);
+    for (int s = STAGE_CONTROL; s < STAGE_COUNT; s++)
+        if (wanted[s]) wanted[stage_on_mld((enum stage_kind)s) ? STAGE_MLD : STAGE_LCM] = 1;
+    if (wanted[STAGE_LCM] && given[PUBLISHED_LCM] < 0) wanted[STAGE_MLD] = 1;
+    if (wanted[STAGE_MLD] || wanted[STAGE_LCM]) wanted[STAGE_VAE] = 1;
+    wanted[STAGE_EVALUATOR] = !x->published.part[PUBLISHED_EVALUATOR][0];
+    wanted[STAGE_VAE] &= given[PUBLISHED_VAE] < 0;
+    wanted[STAGE_MLD] &= given[PUBLISHED_MLD] < 0;
+    wanted[STAGE_LCM] &= given[PUBLISHED_LCM] < 0;
+    int any = 0;
+    for (int s = 0; s < STAGE_COUNT; s++)
+        if (wanted[s]) printf("%s %s", any++ ? "," : "trained here:", stage_name((enum stage_kind)s));
+    printf("%s\n%d models, %d replications\n", any ? "" : "nothing is trained", x->model_count, x->replications);
+}
+
+/* For --dry-run: every published file that the experiment takes, and what would be done with them. */
+static int list_published(const struct experiment *x, struct error *e)
+{
+    struct published_file *files;
+    int count, rc = published_look(&x->published, &files, &count, e);
+    if (rc) return rc;
+    printf("%s: ", x->name);
+    int missing = published_print(&x->published, files, count, stdout);
+    say_training(x);
+    free(files);
+    if (!missing) return 0;
+    return error_set(e, ERR_ENV, "%s: %d of the files that it needs %s not there", x->path, missing, missing == 1 ? "is" : "are");
+}
+
 int cmd_bench(int argc, char **argv)
 {
-    const char *config = NULL, *cache = "build/cache", *out = NULL, *json = NULL;
+    const char *config = NULL, *precision = NULL, *cache = "build/cache", *out = NULL, *json = NULL, *root = NULL;
     int threads = 0, quiet = 0, fresh = 0, dry = 0, strict = 0, strips = 5;
     struct table_options o = {0};
     const struct option_row options[] = {
         {.name = "config", .text = &config, .value = "E.json", .help = "the experiment"},
+        {.name = "root", .text = &root, .value = "DIR", .help = "the published files' folder, instead of the experiment's"},
         {.name = "limit", .integer = &o.limit, .low = 1, .high = 1e6, .value = "N", .help = "only N random test items; marked in all outputs"},
         {.name = "replications", .integer = &o.replications, .low = 1, .high = 1000, .value = "R", .help = "instead of the experiment's"},
         {.name = "out", .letter = 'o', .text = &out, .value = "DIR", .help = "folder for document, tables, plots (build/NAME)"},
         {.name = "json", .text = &json, .value = "FILE", .help = "the results document also here; - is standard output"},
         {.name = "cache", .text = &cache, .value = "DIR", .help = "models and finished replications (build/cache)"},
         {.name = "threads", .integer = &threads, .low = 0, .high = 64, .value = "N", .help = "threads; 0 = all cores"},
+        {.name = "model-precision", .text = &precision, .value = "P", .help = "weights while they run: fp32, bf16 or int8 (protocol.precision, or fp32)"},
         {.name = "fresh", .flag = &fresh, .help = "train anew, ignoring the experiment's committed weights"},
         {.name = "split", .text = &o.split, .value = "NAME", .help = "measure on val instead of test: for choosing settings"},
         {.name = "strips", .integer = &strips, .low = 0, .high = 50, .value = "N", .help = "stick-figure strips of N test captions (5)"},
@@ -92,6 +129,16 @@ int cmd_bench(int argc, char **argv)
         if (strlen(command) + strlen(argv[i]) + 2 < sizeof command) strcat(strcat(command, " "), argv[i]);
     o.quiet = quiet;
     o.partial = partial;
+    experiment_root(&x, root);
+    if (experiment_precision(&x, precision, &e)) {
+        experiment_free(&x);
+        return command_fail(&e);
+    }
+    if (dry && x.published.given) {
+        int missing = list_published(&x, &e);
+        experiment_free(&x);
+        return missing ? command_fail(&e) : 0;
+    }
     int rc = chain_open(&c, &x, cache, threads, &e);
     if (!rc) {
         c.quiet = quiet;

@@ -135,8 +135,11 @@ static void print_help(FILE *out)
             "example: mlcm data build --source procedural --out build/procedural.h5\n\n"
             "mlcm data build --source bandai --root DIR --out SET.h5\n"
             "    reads raw motion data and writes one packed set\n"
-            "mlcm data doctor SET.h5\n"
-            "    checks a packed set: counts, lengths, known values, leakage, what to mend\n"
+            "mlcm data doctor SET.h5|FOLDER\n"
+            "    checks a packed set: counts, lengths, known values, leakage, what to mend;\n"
+            "    a folder of published files: what is there, what lacks, where it comes from\n"
+            "mlcm data synthetic --out DIR [--layout humanml3d|kit] [--checkpoints]\n"
+            "    stick-figure motions and random models in the layout of the published files\n"
             "mlcm data features --joints IN.npy|IN.bvh --out OUT.npy\n"
             "mlcm data joints --features IN.npy --out OUT.npy\n"
             "    the motion representation as a tool, both ways\n");
@@ -148,7 +151,7 @@ int cmd_data(int argc, char **argv)
         const char *name;
         int (*run)(int, char **);
     } verbs[] = {{"build", data_build}, {"doctor", data_doctor}, {"features", data_features},
-                 {"joints", data_joints}};
+                 {"joints", data_joints}, {"synthetic", data_synthetic}};
     struct error e = {0};
     if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
         print_help(argc < 2 ? stderr : stdout);
@@ -157,6 +160,6 @@ int cmd_data(int argc, char **argv)
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
         if (!strcmp(verbs[i].name, argv[1]))
             return verbs[i].run(argc - 1, argv + 1);
-    error_set(&e, ERR_USAGE, "unknown verb \"data %.40s\"; build, doctor, features or joints", argv[1]);
+    error_set(&e, ERR_USAGE, "unknown verb \"data %.40s\"; build, doctor, features, joints or synthetic", argv[1]);
     return command_fail(&e);
 }

@@ -4,8 +4,13 @@
 #include "../engine/file.h"
 #include "../engine/mlcm.h"
 #include "../engine/npy.h"
+#include "../engine/control_mask.h"
+#include "../metrics/control.h"
 #include "command.h"
+#include "frame_writer.h"
+#include "generate_stream.h"
 #include "strips.h"
+#include "trajectory_file.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,29 +33,83 @@ static int write_motion(const mlcm *m, const char *path, const char *text, const
     return as_joints ? npy_write_float(path, 3, shape, joints, e) : npy_write_float(path, 2, shape, features, e);
 }
 
+/* What a trajectory tells, on a clip of `frames`. */
+static int read_control(mlcm *m, const char *path, int frames, int teacher, int tuning, float *positions, unsigned char *mask,
+                        struct error *e)
+{
+    struct trajectory t;
+    struct mlcm_control_training trained = {.root_height = 0.93};
+    int rc = trajectory_read(path, mlcm_joints(m), &t, e);
+    if (rc) return rc;
+    if (!tuning) rc = e->code = mlcm_control_training(m, teacher, &trained, e->text, sizeof e->text);
+    if (!rc) rc = trajectory_on_clip(&t, frames, mlcm_fps(m), mlcm_joints(m), trained.root_height, 0, positions, mask, e);
+    trajectory_free(&t);
+    return rc;
+}
+
+/* One motion that is told where to be; says how near it came. */
+static int generate_controlled(mlcm *m, const char *text, int frames, const struct mlcm_options *o, const char *path, int tuning,
+                               float *features, float *joints, struct error *e)
+{
+    size_t keys = (size_t)frames * (size_t)mlcm_joints(m);
+    float *positions = malloc(keys * 3 * sizeof *positions);
+    unsigned char *mask = malloc(keys);
+    struct control_errors errors = {0};
+    int rc = positions && mask ? read_control(m, path, frames, o->teacher, tuning, positions, mask, e) : error_memory(e, "a trajectory");
+    const struct mlcm_control control = {positions, mask, tuning};
+    if (!rc) rc = e->code = mlcm_generate_controlled(m, text, frames, o, &control, features, joints, e->text, sizeof e->text);
+    if (!rc) rc = control_errors(joints, positions, mask, frames, mlcm_joints(m), &errors, NULL, e);
+    if (!rc)
+        fprintf(stderr, "mlcm: %s: %d points told, missed by %.1f cm on average\n", path, control_keypoints(mask, frames, mlcm_joints(m)),
+                100 * errors.average);
+    free(positions);
+    free(mask);
+    return rc;
+}
+
+/* Texts without a blank: a sentence whose quotes were forgotten, perhaps. */
+static int one_word_each(const struct arguments *a)
+{
+    for (int i = 0; i < a->count; i++)
+        if (strchr(a->positional[i], ' ')) return 0;
+    return 1;
+}
+
 int cmd_generate(int argc, char **argv)
 {
     static const char committed[] = "results/weights/bandai_small";
-    const char *model = committed, *out = NULL;
-    int frames = 120, joints_only = 0, threads = 0;
+    const char *model = committed, *out = NULL, *control = NULL, *rows = NULL;
+    int frames = 0, joints_only = 0, tuning = 0, listening = 0, overlap = 0, plain = 0;
+    struct mlcm_parts parts = {0};
     struct mlcm_options o = MLCM_OPTIONS;
     const struct option_row options[] = {
-        {.name = "frames", .integer = &frames, .low = 8, .high = 200, .value = "N", .help = "length at the model's frame rate (120; 20 a second)"},
+        {.name = "frames", .integer = &frames, .low = 8, .high = 200, .value = "N", .help = "length at the model's frame rate (120; 20 a second); of each segment with several texts (60)"},
         {.name = "steps", .integer = &o.steps, .low = 1, .high = 1000, .value = "K", .help = "sampling steps (1; the teacher 50)"},
         {.name = "seed", .seed = &o.seed, .value = "S", .help = "of the noise (1234)"},
         {.name = "guidance", .number = &o.guidance, .low = 0.01, .high = 100, .value = "G", .help = "guidance scale, instead of the model's"},
         {.name = "teacher", .flag = &o.teacher, .help = "sample the MLD teacher instead of MotionLCM"},
         {.name = "joints", .flag = &joints_only, .help = "write joint positions (N,22,3) instead of features (N,263)"},
-        {.name = "out", .letter = 'o', .text = &out, .value = "FILE", .help = "FILE.npy, or FILE.svg for a strip of poses"},
-        {.name = "model", .text = &model, .value = "DIR", .help = "folder with vae.h5, lcm.h5, mld.h5 (results/weights/bandai_small)"},
-        {.name = "threads", .integer = &threads, .low = 0, .high = 64, .value = "N", .help = "threads; 0 = all cores"},
+        {.name = "control", .text = &control, .value = "FILE", .help = "where joints shall be: FILE.json or FILE.csv (see README)"},
+        {.name = "tuning", .integer = &tuning, .low = 1, .high = 10000, .value = "N", .help = "with --control: N steps of latent tuning instead of the ControlNet"},
+        {.name = "stream", .flag = &listening, .help = "texts from standard input, a line each; frames go out as they are made"},
+        {.name = "overlap", .integer = &overlap, .low = 1, .high = 190, .value = "N", .help = "with several texts: frames that segments share (the ControlNet's, or a third)"},
+        {.name = "plain", .flag = &plain, .help = "with several texts: join them without the ControlNet"},
+        {.name = "rows", .text = &rows, .value = "KIND", .help = "with -o -: jsonl or csv (jsonl)"},
+        {.name = "out", .letter = 'o', .text = &out, .value = "FILE", .help = "FILE.npy, or FILE.svg for strips of poses; of several texts also FILE.csv, FILE.jsonl, -"},
+        {.name = "model", .text = &model, .value = "DIR", .help = "folder with vae.h5, lcm.h5, mld.h5, or of MotionLCM's published files (results/weights/bandai_small)"},
+        {.name = "generation", .integer = &parts.generation, .low = 1, .high = 2, .value = "N", .help = "of published files: 1 or 2 (1)"},
+        {.name = "text-encoder", .text = &parts.text_encoder, .value = "DIR", .help = "folder of a published text encoder, for models trained with one (DIR/text_encoder)"},
+        {.name = "text-precision", .text = &parts.text_precision, .value = "P", .help = "of its weights: fp32, bf16 or int8 (fp32)"},
+        {.name = "precision", .text = &parts.precision, .value = "P", .help = "of all other weights: fp32, bf16 or int8 (fp32)"},
+        {.name = "threads", .integer = &parts.threads, .low = 0, .high = 64, .value = "N", .help = "threads; 0 = all cores"},
         {0}};
     const struct command_form form = {
         .example = "mlcm generate \"a person walks slowly and turns left\" --frames 120 --steps 1 --seed 7 -o walk.npy",
-        .usage = "mlcm generate \"TEXT\" -o OUT.npy|OUT.svg [--frames N] [--steps K] [--seed S] [--model DIR]",
+        .usage = "mlcm generate \"TEXT\" … -o OUT.npy|OUT.svg [--frames N] [--steps K] [--seed S] [--control FILE] [--stream] [--model DIR]",
         .purpose = "Generates one motion and writes its features, its joints or a strip of poses. The seed is printed.\n"
-                   "The features are HumanML3D's; `mlcm data joints` turns them into joint positions.",
-        .options = options, .least = 1, .most = -1};
+                   "The features are HumanML3D's; `mlcm data joints` turns them into joint positions.\n"
+                   "Several texts, or --stream, make one motion out of a segment a text: joint positions in one world.",
+        .options = options, .least = 0, .most = -1};
     struct arguments a;
     struct error e = {0};
     mlcm *m = NULL;
@@ -59,22 +118,41 @@ int cmd_generate(int argc, char **argv)
         arguments_help(&form, stdout);
         return 0;
     }
-    if (a.count > 1) {
-        error_set(&e, ERR_USAGE, "generate: %d texts are given; put one sentence in quotes: mlcm generate \"a person walks\" -o OUT.npy",
-                  a.count);
-        return command_fail(&e);
-    }
-    if (!out || !(has_ending(out, ".npy") || has_ending(out, ".svg"))) {
+    int several = a.count > 1 || listening;
+    enum frame_format format;
+    if (listening && !out) out = "-";
+    if (!frames) frames = several ? 60 : 120;
+    if (!a.count && !listening)
+        error_set(&e, ERR_USAGE, "a text is needed: mlcm generate \"a person walks\" -o OUT.npy");
+    else if (several && (control || tuning))
+        error_set(&e, ERR_USAGE, "--control and --tuning go with one text; leave them out");
+    else if (!several && (overlap || plain || rows))
+        error_set(&e, ERR_USAGE, "--overlap, --plain and --rows go with several texts or --stream; leave them out");
+    else if (tuning && !control)
+        error_set(&e, ERR_USAGE, "--tuning needs a trajectory to tune to; give --control FILE");
+    else if (several) frame_format_of(out, rows, &format, &e);
+    if (e.code) return command_fail(&e);
+    if (!several && (!out || !(has_ending(out, ".npy") || has_ending(out, ".svg")))) {
         error_set(&e, ERR_USAGE, "an output file is needed: -o OUT.npy or -o OUT.svg");
         return command_fail(&e);
     }
-    e.code = mlcm_open(&m, model, threads, e.text, sizeof e.text);
+    e.code = mlcm_open_parts(&m, model, &parts, e.text, sizeof e.text);
     if (e.code && model == committed && !file_exists("results/weights/bandai_small/lcm.h5"))
         error_set(&e, e.code, "%s: the committed models are not here; start mlcm in its repository or give --model DIR", model);
     if (e.code) return command_fail(&e);
+    if (several) {
+        if (a.count > 1 && one_word_each(&a))
+            fprintf(stderr, "mlcm: %d texts of one word each make %d segments; a sentence goes in quotes\n", a.count, a.count);
+        const struct stream_request request = {.options = {.generation = o, .frames = frames, .overlap = overlap, .plain = plain},
+                                               .texts = a.positional, .count = a.count, .listening = listening, .out = out, .rows = rows};
+        generate_stream(m, &request, &e);
+        mlcm_close(m);
+        return e.code ? command_fail(&e) : 0;
+    }
     float *features = malloc((size_t)frames * (size_t)mlcm_features(m) * sizeof *features);
     float *joints = malloc((size_t)frames * (size_t)mlcm_joints(m) * 3 * sizeof *joints);
     if (!features || !joints) error_memory(&e, "the motion");
+    else if (control) generate_controlled(m, a.positional[0], frames, &o, control, tuning, features, joints, &e);
     else e.code = mlcm_generate(m, a.positional[0], frames, &o, features, joints, e.text, sizeof e.text);
     if (!e.code) write_motion(m, out, a.positional[0], features, joints, frames, joints_only, &e);
     if (!e.code)

@@ -6,12 +6,14 @@
 
 int cmd_train(int argc, char **argv)
 {
-    const char *config = NULL, *cache = "build/cache";
+    const char *config = NULL, *root = NULL, *cache = "build/cache", *variant = NULL;
     int threads = 0, quiet = 0, resume = 0, stop = 0, fresh = 0;
     const struct option_row options[] = {
         {.name = "config", .text = &config, .value = "E.json", .help = "the experiment"},
+        {.name = "root", .text = &root, .value = "DIR", .help = "the published files' folder, instead of the experiment's"},
         {.name = "cache", .text = &cache, .value = "DIR", .help = "where models, states and logs go (build/cache)"},
         {.name = "threads", .integer = &threads, .low = 0, .high = 64, .value = "N", .help = "threads; 0 = all cores"},
+        {.name = "variant", .text = &variant, .value = "NAME", .help = "train this one of control.variants instead of the section itself"},
         {.name = "resume", .flag = &resume, .help = "go on from a state file (always done where one is there)"},
         {.name = "fresh", .flag = &fresh, .help = "ignore the experiment's committed weights"},
         {.name = "stop-after", .integer = &stop, .low = 1, .high = 2e9, .value = "N", .help = "stop after optimiser step N, state saved"},
@@ -44,13 +46,20 @@ int cmd_train(int argc, char **argv)
     struct chain c;
     int rc = experiment_read(config, &x, &e);
     if (rc) return command_fail(&e);
+    experiment_root(&x, root);
     rc = chain_open(&c, &x, cache, threads, &e);
     if (!rc) {
         c.quiet = quiet;
         c.stop_at = stop;
         c.fresh = fresh;
-        rc = chain_need(&c, (enum stage_kind)stage, &e);
-        if (!rc) printf("%s %s\n", stage_name((enum stage_kind)stage), c.model[stage]);
+        int number = variant ? experiment_control_variant(&x, variant) : 0;
+        if (variant && stage < STAGE_CONTROL)
+            rc = error_set(&e, ERR_USAGE, "--variant: stage %s has none; leave it out", a.positional[0]);
+        else if (number < 0)
+            rc = error_set(&e, ERR_USAGE, "--variant %s: %s has no control.variants.%s; add it", variant, config, variant);
+        enum stage_kind kind = (enum stage_kind)(stage + number);
+        if (!rc) rc = chain_need(&c, kind, &e);
+        if (!rc) printf("%s %s\n", stage_label(&c, kind).text, c.model[kind]);
         chain_close(&c);
     }
     experiment_free(&x);

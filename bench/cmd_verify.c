@@ -142,6 +142,8 @@ static int run_folder(struct verify *v, struct tally *t, const char *folder, str
 
 static int run_path(struct verify *v, struct tally *t, const char *path, struct error *e)
 {
+    if (!file_exists(path))
+        return error_set(e, ERR_INPUT, "%.900s: is neither a file nor a folder; check the path", path);
     if (file_size(path) < 0) /* not a regular file */
         return run_folder(v, t, path, e);
     char folder[1024];

@@ -1,6 +1,7 @@
 #include "control_hints.h"
 #include "../datasets/features.h"
 #include "../engine/control_mask.h"
+#include "trajectory_file.h"
 #include <stdlib.h>
 
 /* Joints (length, J, 3) of normalised features, malloc'd. */
@@ -24,11 +25,27 @@ static int joints_of(const struct set *s, const float *x, int length, float **jo
     return 0;
 }
 
+/* What a trajectory tells a window of `length` frames; beyond its end nothing is. */
+static int told_hint(const struct set *s, const struct trajectory *t, int length, float *hint, unsigned char *mask, float *goal,
+                     struct error *e)
+{
+    size_t count = (size_t)length * (size_t)s->njoints * 3;
+    float *positions = malloc(count * sizeof *positions + 1);
+    int rc = positions ? 0 : error_memory(e, "a control signal");
+    if (!rc)
+        rc = trajectory_on_clip(t, length, s->fps, s->njoints, (double)s->raw_mean[1], 1, positions, mask, e);
+    if (!rc) rc = control_signal(positions, mask, s->raw_mean, s->raw_std, length, s->njoints, hint, e);
+    for (size_t i = 0; goal && !rc && i < count; i++) goal[i] = positions[i];
+    free(positions);
+    return rc;
+}
+
 int control_hint(const struct set *s, const struct control_plan *p, int training, struct rng *r, const float *x,
                  int length, float *hint, unsigned char *mask, float *goal, struct error *e)
 {
     float *joints;
     int J = s->njoints, rc;
+    if (!training && p->told) return told_hint(s, p->told, length, hint, mask, goal, e);
     if (p->spatial && training) rc = control_mask_spatial_draw(r, p->joints, p->joint_count, length, J, mask, e);
     else if (p->spatial) rc = control_mask_spatial(r, p->joints, p->joint_count, p->density, length, J, mask, e);
     else if (training) rc = control_mask_temporal_draw(r, p->joints, p->joint_count, p->low, p->high, length, J, mask, e);

@@ -7,7 +7,7 @@
 #include "experiment.h"
 
 /* The signal of one window. x (length, nfeats): its normalised features; r: the mask's draws.
- * training 1 draws the training mask, 0 the testing mask. hint (length, J, 3) normalised joint
+ * training 1 draws the training mask, 0 the testing mask, which an experiment's trajectory replaces. hint (length, J, 3) normalised joint
  * positions, mask (length, J), goal (length, J, 3) or NULL: the controlled positions in the
  * set's unit of length.
  * Errors: a joint that the skeleton does not have, a density that does not fit the length. */

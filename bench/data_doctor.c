@@ -4,6 +4,7 @@
 #include "../datasets/features.h"
 #include "../datasets/set.h"
 #include "../datasets/words.h"
+#include "../engine/file.h"
 #include "arguments.h"
 #include "command.h"
 
@@ -271,9 +272,11 @@ int data_doctor(int argc, char **argv)
     struct error e = {0};
     const struct command_form form = {
         .example = "mlcm data doctor build/bandai.h5",
-        .usage = "mlcm data doctor SET.h5",
+        .usage = "mlcm data doctor SET.h5|FOLDER",
         .purpose = "Examines a packed set: counts, lengths, non-finite clips, hashes of the statistics,\n"
-                   "known values, leakage between splits, and how to mend what is wrong.",
+                   "known values, leakage between splits, and how to mend what is wrong. Of a folder in the\n"
+                   "layout of HumanML3D, KIT-ML or MotionLCM's repository: what is there, what lacks, where it\n"
+                   "comes from and where it goes.",
         .least = 1, .most = 1};
     struct arguments a;
     if (arguments_parse(&form, argc, argv, &a, &e))
@@ -283,6 +286,10 @@ int data_doctor(int argc, char **argv)
         return 0;
     }
     struct set set;
+    char inside[1400];
+    snprintf(inside, sizeof inside, "%.1390s/.", a.positional[0]);
+    if (file_exists(inside))
+        return folder_doctor(a.positional[0]);
     if (set_read(a.positional[0], &set, &e))
         return command_fail(&e);
     struct report r = {&set, 0, 0};

@@ -3,5 +3,7 @@
 #define MLCM_DATA_DOCTOR_H
 
 int data_doctor(int argc, char **argv);
+/* The same of a folder of published files: an exit code, after printing the findings. */
+int folder_doctor(const char *folder);
 
 #endif

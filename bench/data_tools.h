@@ -5,5 +5,6 @@
 
 int data_features(int argc, char **argv);
 int data_joints(int argc, char **argv);
+int data_synthetic(int argc, char **argv);
 
 #endif

@@ -50,6 +50,7 @@ int evaluation_open(struct evaluation *ev, struct chain *c, const struct evaluat
     ev->generated_batch = c->x->batch;
     int rc = items_build(&c->set, split, &ev->items, e);
     if (rc) return rc;
+    for (int i = 0; i < c->set.nclips && !ev->described; i++) ev->described = c->set.clips[i].slots[0] != 0;
     int total = ev->items.count, n;
     rc = items_used(c, total, limit, &n, e);
     ev->n = n;
@@ -189,9 +190,11 @@ static int score(const struct evaluation *ev, const float *motion, const float *
     if (rc) return rc;
     for (int k = 0; k < 3; k++) out[M_TOP1 + k] = p.top[k];
     out[M_DISTANCE] = p.mm_distance;
-    rc = r_precision(ev->text, motion, ev->n, ev->dim, ev->pools, &any, &p, e);
-    for (int k = 0; k < 3 && !rc; k++) out[M_ANY1 + k] = p.top[k];
-    if (!rc && ev->distinct->count) {
+    if (ev->described) {
+        rc = r_precision(ev->text, motion, ev->n, ev->dim, ev->pools, &any, &p, e);
+        for (int k = 0; k < 3 && !rc; k++) out[M_ANY1 + k] = p.top[k];
+    }
+    if (!rc && ev->described && ev->distinct->count) {
         rc = r_precision(ev->text, motion, ev->n, ev->dim, ev->distinct, NULL, &p, e);
         for (int k = 0; k < 3 && !rc; k++) out[M_DISTINCT1 + k] = p.top[k];
     }

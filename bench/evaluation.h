@@ -30,6 +30,7 @@ struct evaluation {
     float *text, *real;               /* embeddings (n, dim) */
     float *train;                     /* embeddings of as many training motions (n, dim) */
     struct pools *pools, *distinct;
+    int described;                    /* clips say what holds for them, so that one caption can fit several */
     int dim;
 };
 

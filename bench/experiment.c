@@ -2,8 +2,10 @@
 #include "../baselines/system.h"
 #include "../engine/control_mask.h"
 #include "json_read.h"
+#include "trajectory_file.h"
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* A reader that stops at the first error and leaves defaults where a key is absent. */
@@ -66,6 +68,7 @@ static void known(struct section *s, const char *path, const char *const *names)
     if (!s->rc && (!*path || json_has(s->root, path))) s->rc = json_known_keys(s->root, path, names, s->e);
 }
 
+static const char *const precisions[] = {"fp32", "bf16", "int8", NULL};
 static const char *const loss_names[] = {"l1", "l2", "smooth_l1", "huber", NULL};
 
 static void read_transformer(struct section *s, struct transformer_size *t)
@@ -167,24 +170,19 @@ static void defaults(struct experiment *x)
     x->time_warmup = 10;
 }
 
-static void read_control(struct section *s, struct control_plan *c, uint64_t seed)
+/* The keys of s->name, which is "control." or that of a variant. */
+static void read_control_plan(struct section *s, struct control_plan *c, uint64_t seed)
 {
     static const char *const patterns[] = {"temporal", "spatial", NULL}, *const kinds[] = {"sum", "mask", "sum_mask", NULL};
-    static const char *const keys[] = {"steps", "warmup", "batch", "piece", "accumulators", "rate", "weight_decay", "clip",
-                                       "dropout", "pattern", "joints", "low", "high", "density", "kind", "loss", "metric",
-                                       "weight", "w_low", "w_high", "embedding_width", "tuning_steps", NULL};
     const cJSON *list = NULL;
-    int kind = (int)c->kind, element = (int)c->element;
-    s->name = "";
-    known(s, "control", keys);
-    c->given = !s->rc && json_has(s->root, "control");
-    s->name = "control.";
+    char joints[160];
+    int kind = (int)c->kind, element = (int)c->element, whole_section = !strcmp(s->name, "control.");
     read_plan(s, &c->plan, seed);
     choice(s, "pattern", patterns, &c->spatial);
-    if (!s->rc && json_has(s->root, "control.joints")) {
-        s->rc = json_array(s->root, "control.joints", &list, 1, MAX_CONTROL_JOINTS, s->e);
+    if (wanted(s, "joints", joints)) {
+        s->rc = json_array(s->root, joints, &list, 1, MAX_CONTROL_JOINTS, s->e);
         c->joint_count = s->rc ? 0 : cJSON_GetArraySize(list);
-    } else if (c->spatial) {
+    } else if (c->spatial && whole_section) {
         c->joint_count = 1;       /* the pelvis, the first of the poses' joints */
     }
     for (int i = 0; list && i < c->joint_count && !s->rc; i++) {
@@ -206,9 +204,86 @@ static void read_control(struct section *s, struct control_plan *c, uint64_t see
     whole(s, "embedding_width", &c->embedding_width, 1, 4096);
     whole(s, "tuning_steps", &c->tuning_steps, 0, 100000);
     if (!s->rc && (c->low > c->high || c->w_low > c->w_high))
-        s->rc = error_set(s->e, ERR_INPUT, "control: low is above high or w_low above w_high; exchange them");
+        s->rc = error_set(s->e, ERR_INPUT, "%slow is above %shigh or w_low above w_high; exchange them", s->name, s->name);
     if (!s->rc && c->element == LOSS_PSEUDO_HUBER)
-        s->rc = error_set(s->e, ERR_INPUT, "control.loss: use l1, l2 or smooth_l1");
+        s->rc = error_set(s->e, ERR_INPUT, "%sloss: use l1, l2 or smooth_l1", s->name);
+}
+
+/* The section, then its variants: the section's plan, each with the keys that differ. What is tested,
+ * the pattern and the density, is the section's own, so that the rows of a table compare. */
+static void read_control(struct section *s, struct experiment *x)
+{
+    static const char *const keys[] = {"steps", "warmup", "batch", "piece", "accumulators", "rate", "weight_decay", "clip",
+                                       "dropout", "pattern", "joints", "low", "high", "density", "kind", "loss", "metric",
+                                       "weight", "w_low", "w_high", "embedding_width", "tuning_steps", "trajectory", "variants",
+                                       NULL};
+    static const char *const variant[] = {"steps", "warmup", "batch", "piece", "accumulators", "rate", "weight_decay", "clip",
+                                          "dropout", "joints", "low", "high", "kind", "loss", "metric", "weight", "w_low",
+                                          "w_high", NULL};
+    const cJSON *list = NULL;
+    s->name = "";
+    known(s, "control", keys);
+    x->control.given = !s->rc && json_has(s->root, "control");
+    s->name = "control.";
+    read_control_plan(s, &x->control, x->seed);
+    char file[900] = "";
+    word(s, "trajectory", file, sizeof file);
+    int absolute = file[0] == '/';
+    if (file[0])
+        snprintf(x->control.trajectory, sizeof x->control.trajectory, "%s%s%s", absolute ? "" : x->folder, absolute ? "" : "/", file);
+    x->control_variant_count = 1;
+    x->control_variants[0] = x->control;
+    if (s->rc || !json_has(s->root, "control.variants")) return;
+    s->rc = json_object(s->root, "control.variants", &list, s->e);
+    if (s->rc) return;
+    int count = cJSON_GetArraySize(list);
+    if (count >= MAX_CONTROL_VARIANTS) {
+        s->rc = error_set(s->e, ERR_INPUT, "control.variants has %d members; give at most %d", count, MAX_CONTROL_VARIANTS - 1);
+        return;
+    }
+    for (int i = 0; i < count && !s->rc; i++) {
+        const char *name = cJSON_GetArrayItem(list, i)->string;
+        struct control_plan *p = &x->control_variants[x->control_variant_count++];
+        char path[48], prefix[50];
+        size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789");
+        if (!length || name[length] || length >= sizeof p->name || !strcmp(name, "mld")) {
+            s->rc = error_set(s->e, ERR_INPUT, "control.variants: \"%.40s\" is no name; use 1 to %zu lower-case letters and digits, "
+                                               "and not mld", name, sizeof p->name - 1);
+            return;
+        }
+        snprintf(path, sizeof path, "control.variants.%.23s", name);
+        snprintf(prefix, sizeof prefix, "%s.", path);
+        *p = x->control;
+        snprintf(p->name, sizeof p->name, "%.23s", name);
+        s->name = "";
+        known(s, path, variant);
+        s->name = prefix;
+        read_control_plan(s, p, x->seed);
+    }
+    s->name = "control.";
+}
+
+int experiment_control_variant(const struct experiment *x, const char *name)
+{
+    for (int i = 0; i < x->control_variant_count; i++)
+        if (!strcmp(x->control_variants[i].name, name)) return i;
+    return -1;
+}
+
+/* Which variant of the control section a model stands on; without a word, the section itself. */
+static void read_variant(struct section *item, const struct experiment *x, struct model_entry *m)
+{
+    char name[24] = "", path[160];
+    const struct system_kind *kind = system_find(m->system);
+    int learned = kind == &system_mld_control || kind == &system_motionlcm_control;
+    word(item, "control", name, sizeof name);
+    if (item->rc || !name[0]) return;
+    m->variant = experiment_control_variant(x, name);
+    full(item, "control", path);
+    if (!learned)
+        item->rc = error_set(item->e, ERR_INPUT, "%s: system %s has no ControlNet; leave out control", path, m->system);
+    else if (m->variant < 0)
+        item->rc = error_set(item->e, ERR_INPUT, "%s: control.variants has no \"%s\"; add it", path, name);
 }
 
 /* Said here, before anything is trained for it. */
@@ -225,9 +300,29 @@ static int known_system(const char *name, const char *path, struct error *e)
     return error_set(e, ERR_INPUT, "%s: there is no system \"%s\"; use one of %s", path, name, names);
 }
 
+/* Which published checkpoint a model is loaded from; without a word, from the chain's stages. */
+static void read_checkpoint(struct section *item, struct experiment *x, struct model_entry *m)
+{
+    char name[PUBLISHED_NAME] = "", path[160];
+    word(item, "checkpoint", name, sizeof name);
+    if (wanted(item, "optional", path)) item->rc = json_bool(item->root, path, &m->optional, item->e);
+    if (item->rc) return;
+    int k = name[0] ? published_find(&x->published, name) : -1;
+    full(item, "checkpoint", path);
+    if (name[0] && k < 0)
+        item->rc = error_set(item->e, ERR_INPUT, "%s: published.checkpoints has no \"%s\"; add it", path, name);
+    if (!name[0] && m->optional)
+        item->rc = error_set(item->e, ERR_INPUT, "%s is missing: only a model of a published checkpoint can be optional", path);
+    m->checkpoint = k + 1;
+    if (item->rc || k < 0) return;
+    x->published.checkpoints[k].used = 1;
+    if (!m->optional) x->published.checkpoints[k].required = 1;
+}
+
 static void read_models(struct section *s, struct experiment *x)
 {
-    static const char *const keys[] = {"name", "system", "steps", "guidance", NULL};
+    static const char *const keys[] = {"name", "system", "steps", "guidance", "control", "replications", "checkpoint", "optional",
+                                       NULL};
     const cJSON *list = NULL;
     if (!s->rc) s->rc = json_array(s->root, "models", &list, 1, MAX_MODELS, s->e);
     if (s->rc) return;
@@ -244,23 +339,31 @@ static void read_models(struct section *s, struct experiment *x)
         word(&item, "system", m->system, sizeof m->system);
         whole(&item, "steps", &m->steps, 0, 1000);
         real(&item, "guidance", &m->guidance, 0, 100);
+        whole(&item, "replications", &m->replications, 1, 1000);
         s->rc = item.rc;
         if (!s->rc && (!m->name[0] || !m->system[0]))
             s->rc = error_set(s->e, ERR_INPUT, "%s needs a name and a system", path);
         if (!s->rc) s->rc = known_system(m->system, path, s->e);
+        if (!s->rc) {
+            read_variant(&item, x, m);
+            if (!item.rc) read_checkpoint(&item, x, m);
+            s->rc = item.rc;
+        }
     }
 }
 
 static void read_sections(struct section *s, struct experiment *x)
 {
     static const char *const top[] = {"name", "seed", "description", "data", "weights", "evaluator", "vae", "text", "denoiser",
-                                      "mld", "lcm", "control", "protocol", "models", NULL};
+                                      "mld", "lcm", "control", "protocol", "models", "published", NULL};
     static const char *const data[] = {"source", "root", "set", NULL};
     static const char *const vae[] = {"generation", "latent_tokens", "latent_width", "positions", "width", "feed_forward",
                                       "layers", "heads", "steps", "warmup", "batch", "piece", "accumulators", "rate",
                                       "weight_decay", "clip", "dropout", "features_loss", "joints_loss", "local_loss",
                                       "features_weight", "joints_weight", "local_weight", "kl_weight", "masked", "refinements", NULL};
-    static const char *const text[] = {"width", "feed_forward", "layers", "heads", "text_width", NULL};
+    static const char *const text[] = {"width", "feed_forward", "layers", "heads", "text_width", "encoder", "precision",
+                                       "random", "tokenizer", NULL};
+    static const char *const encoders[] = {"own", "sentence-t5-large", NULL};
     static const char *const denoiser[] = {"width", "feed_forward", "layers", "heads", "time_width", "guidance_width",
                                            "positions", NULL};
     static const char *const mld[] = {"steps", "warmup", "batch", "piece", "accumulators", "rate", "weight_decay", "clip",
@@ -269,7 +372,7 @@ static void read_sections(struct section *s, struct experiment *x)
                                       "dropout", "generation", "points", "loss", "huber_c", "w_low", "w_high", "ema",
                                       "teacher_dropout", "guidance", NULL};
     static const char *const protocol[] = {"replications", "pool", "diversity_times", "mm_samples", "mm_repeats", "mm_times",
-                                           "batch", "time_runs", "time_warmup", NULL};
+                                           "batch", "time_runs", "time_warmup", "precision", NULL};
     known(s, "", top);
     known(s, "data", data);
     known(s, "vae", vae);
@@ -291,7 +394,8 @@ static void read_sections(struct section *s, struct experiment *x)
     word(s, "source", x->source, sizeof x->source);
     word(s, "root", x->root, sizeof x->root);
     word(s, "set", x->set, sizeof x->set);
-    if (!s->rc && !x->set[0])
+    if (!s->rc) s->rc = published_read(s->root, &x->published, s->e);
+    if (!s->rc && !x->set[0] && !(x->published.given && x->published.part[PUBLISHED_DATA][0]))
         s->rc = error_set(s->e, ERR_INPUT, "data.set is missing; name the packed set that mlcm data build wrote");
 
     s->name = "vae.";
@@ -324,6 +428,10 @@ static void read_sections(struct section *s, struct experiment *x)
     s->name = "text.";
     read_transformer(s, &x->text.transformer);
     whole(s, "text_width", &x->text.text_width, 8, 4096);
+    word(s, "encoder", x->text_folder, sizeof x->text_folder);
+    choice(s, "precision", precisions, &x->text_precision);
+    choice(s, "random", encoders, &x->text_random);
+    word(s, "tokenizer", x->text_tokenizer, sizeof x->text_tokenizer);
 
     s->name = "denoiser.";
     x->denoiser.text_act = generation == 2 ? ACT_NONE : ACT_RELU;
@@ -356,7 +464,7 @@ static void read_sections(struct section *s, struct experiment *x)
     whole(s, "teacher_dropout", &x->lcm_teacher_dropout, 0, 1);
     real(s, "guidance", &x->lcm_guidance, 0, 100);
 
-    read_control(s, &x->control, x->seed);
+    read_control(s, x);
 
     s->name = "protocol.";
     whole(s, "replications", &x->replications, 1, 1000);
@@ -368,6 +476,7 @@ static void read_sections(struct section *s, struct experiment *x)
     whole(s, "batch", &x->batch, 1, 1024);
     whole(s, "time_runs", &x->time_runs, 1, 100000);
     whole(s, "time_warmup", &x->time_warmup, 0, 100000);
+    choice(s, "precision", precisions, &x->precision);
     s->name = "";
     read_models(s, x);
     if (!s->rc && TRAIN_STEPS % x->lcm_points)
@@ -432,8 +541,31 @@ int experiment_read(const char *path, struct experiment *x, struct error *e)
     return s.rc;
 }
 
+int experiment_precision(struct experiment *x, const char *name, struct error *e)
+{
+    if (!name) return 0;
+    for (int i = 0; precisions[i]; i++) {
+        if (strcmp(name, precisions[i])) continue;
+        cJSON *protocol = cJSON_GetObjectItemCaseSensitive(x->resolved, "protocol");
+        if (!protocol) protocol = cJSON_AddObjectToObject(x->resolved, "protocol");
+        cJSON_DeleteItemFromObjectCaseSensitive(protocol, "precision");
+        if (!cJSON_AddStringToObject(protocol, "precision", name)) return error_memory(e, "the experiment");
+        x->precision = i;
+        return 0;
+    }
+    return error_set(e, ERR_USAGE, "--model-precision %s: use fp32, bf16 or int8", name);
+}
+
+void experiment_root(struct experiment *x, const char *root)
+{
+    char *at = x->published.given ? x->published.root : x->root;
+    if (root) snprintf(at, 1024, "%s", root);
+}
+
 void experiment_free(struct experiment *x)
 {
+    if (x->control.told) trajectory_free(x->control.told);
+    free(x->control.told);
     cJSON_Delete(x->resolved);
     memset(x, 0, sizeof *x);
 }

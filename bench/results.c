@@ -43,6 +43,8 @@ void results_free(struct results *r)
     free(r->rows);
     free(r->timings);
     free(r->checks);
+    free(r->files);
+    free(r->notes);
     memset(r, 0, sizeof *r);
 }
 
@@ -130,6 +132,29 @@ int results_add_check(struct results *r, const char *name, int pass, struct erro
     va_end(arguments);
     snprintf(added->name, sizeof added->name, "%s", name);
     added->pass = pass != 0;
+    return 0;
+}
+
+int results_add_file(struct results *r, const char *what, const char *path, const char *sha256, struct error *e)
+{
+    struct results_file *added = append(&r->files, &r->nfiles, sizeof *added, e);
+    if (!added)
+        return ERR_INTERNAL;
+    snprintf(added->what, sizeof added->what, "%s", what);
+    snprintf(added->path, sizeof added->path, "%s", path);
+    snprintf(added->sha256, sizeof added->sha256, "%s", sha256);
+    return 0;
+}
+
+int results_add_note(struct results *r, struct error *e, const char *text, ...)
+{
+    va_list args;
+    char *added = append(&r->notes, &r->nnotes, sizeof *r->notes, e);
+    if (!added)
+        return ERR_INTERNAL;
+    va_start(args, text);
+    vsnprintf(added, sizeof *r->notes, text, args);
+    va_end(args);
     return 0;
 }
 

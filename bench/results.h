@@ -41,6 +41,8 @@ struct results_metric {
 struct results_row {
     char model[RESULTS_NAME];
     int real;                      /* the real motions themselves */
+    int reference;                 /* a bound rather than a competitor: reconstructions of the real motions, samples
+                                    * without a caption; never the best of a column */
     int nmetrics;
     struct results_metric *metrics;
 };
@@ -58,6 +60,12 @@ struct results_check {
     char name[RESULTS_NAME];
     int pass;
     char detail[400];
+};
+
+struct results_file {
+    char what[RESULTS_NAME];       /* "evaluator" */
+    char path[400];                /* as the experiment names it */
+    char sha256[65];
 };
 
 struct results_library {
@@ -96,11 +104,13 @@ struct results {
         uint64_t seeds[64];
     } protocol;
 
-    int nmodels, nrows, ntimings, nchecks;
+    int nmodels, nrows, ntimings, nchecks, nfiles, nnotes;
     struct results_model *models;
     struct results_row *rows;
     struct results_timing *timings;
     struct results_check *checks;
+    struct results_file *files;    /* of others that the run stood on */
+    char (*notes)[400];            /* for readers of the table: what was not measured, and why */
 };
 
 /* Empties r and fills in tool, host, libraries and the time of starting.
@@ -120,6 +130,8 @@ int results_add_metric(struct results *r, int row, const char *name, const doubl
 int results_add_timing(struct results *r, const struct results_timing *t, struct error *e);
 int results_add_check(struct results *r, const char *name, int pass, struct error *e,
                       const char *detail, ...) __attribute__((format(printf, 5, 6)));
+int results_add_file(struct results *r, const char *what, const char *path, const char *sha256, struct error *e);
+int results_add_note(struct results *r, struct error *e, const char *text, ...) __attribute__((format(printf, 3, 4)));
 int results_add_nan_id(struct results *r, const char *clip, struct error *e);
 
 /* The k-th row as documents and tables show it: real motions first. */

@@ -45,7 +45,7 @@ static int required_text(const cJSON *o, const char *path, char *out, size_t siz
 static int each_item(struct results *r, const cJSON *o, const char *path,
                      int (*read)(struct results *, const cJSON *, struct error *), struct error *e)
 {
-    const cJSON *list, *item;
+    const cJSON *list = NULL, *item;
     if (!json_has(o, path))
         return 0;
     int status = json_array(o, path, &list, 0, MOST_ITEMS, e), i = 0;
@@ -193,13 +193,15 @@ static int read_row(struct results *r, const cJSON *o, struct error *e)
 {
     char model[RESULTS_NAME];
     const cJSON *list, *item;
-    int status, row, real = 0;
+    int status, row, real = 0, reference = 0;
     if ((status = required_text(o, "model", model, sizeof model, e)) ||
         (json_has(o, "real") && (status = json_bool(o, "real", &real, e))) ||
+        (json_has(o, "reference") && (status = json_bool(o, "reference", &reference, e))) ||
         (status = json_array(o, "metrics", &list, 0, MOST_ITEMS, e)) ||
         (status = results_add_row(r, model, real, &row, e)))
         return status;
     struct results_row *added = &r->rows[row];
+    added->reference = reference;
     added->metrics = calloc((size_t)cJSON_GetArraySize(list) + 1, sizeof *added->metrics);
     if (!added->metrics)
         return error_memory(e, "metrics");
@@ -238,6 +240,22 @@ static int read_timing(struct results *r, const cJSON *o, struct error *e)
     return status ? status : results_add_timing(r, &t, e);
 }
 
+static int read_file(struct results *r, const cJSON *o, struct error *e)
+{
+    char what[RESULTS_NAME], path[400], sha256[65];
+    int status = required_text(o, "what", what, sizeof what, e);
+    optional_text(o, "path", path, sizeof path);
+    optional_text(o, "sha256", sha256, sizeof sha256);
+    return status ? status : results_add_file(r, what, path, sha256, e);
+}
+
+static int read_note(struct results *r, const cJSON *o, struct error *e)
+{
+    if (!cJSON_IsString(o))
+        return error_set(e, ERR_INPUT, "a note must be text");
+    return results_add_note(r, e, "%s", o->valuestring);
+}
+
 static int read_check(struct results *r, const cJSON *o, struct error *e)
 {
     char name[RESULTS_NAME], detail[400];
@@ -266,6 +284,8 @@ int results_read(const char *path, struct results *r, struct error *e)
         !(status = each_item(r, o, "rows", read_row, e)) &&
         !(status = each_item(r, o, "timings", read_timing, e)))
         status = each_item(r, o, "checks", read_check, e);
+    if (!status && !(status = each_item(r, o, "files", read_file, e)))
+        status = each_item(r, o, "notes", read_note, e);
     cJSON_Delete(o);
     return status ? error_prefix(e, "%s", path) : 0;
 }

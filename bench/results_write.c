@@ -200,6 +200,7 @@ static void write_rows(struct writer *w, cJSON *o, const struct results *r)
         cJSON *object = put_item(w, rows, cJSON_CreateObject());
         put_text(w, object, "model", row->model);
         put_bool(w, object, "real", row->real);
+        put_bool(w, object, "reference", row->reference);
         cJSON *metrics = put_array(w, object, "metrics");
         for (int k = 0; k < row->nmetrics; k++) {
             const struct results_metric *m = &row->metrics[k];
@@ -261,6 +262,19 @@ static void write_checks(struct writer *w, cJSON *o, const struct results *r)
     }
 }
 
+static void write_files(struct writer *w, cJSON *o, const struct results *r)
+{
+    cJSON *files = put_array(w, o, "files"), *notes = put_array(w, o, "notes");
+    for (int i = 0; i < r->nfiles; i++) {
+        cJSON *file = put_item(w, files, cJSON_CreateObject());
+        put_text(w, file, "what", r->files[i].what);
+        put_text(w, file, "path", r->files[i].path);
+        put_text(w, file, "sha256", r->files[i].sha256);
+    }
+    for (int i = 0; i < r->nnotes; i++)
+        put_item(w, notes, cJSON_CreateString(r->notes[i]));
+}
+
 int results_write(const struct results *r, const char *path, struct error *e)
 {
     struct writer w = {0, e};
@@ -272,6 +286,7 @@ int results_write(const struct results *r, const char *path, struct error *e)
     write_rows(&w, o, r);
     write_timings(&w, o, r);
     write_checks(&w, o, r);
+    write_files(&w, o, r);
     char *text = w.status ? NULL : cJSON_Print(o);
     cJSON_Delete(o);
     if (!w.status && !text)

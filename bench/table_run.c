@@ -12,16 +12,10 @@
 
 int loaded_open(struct loaded *l, struct chain *c, int with_evaluator, struct error *e)
 {
-    int rc = 0, latent[STAGE_COUNT] = {0};
+    int rc = 0, latent[STAGE_COUNT], published = 0;
     memset(l, 0, sizeof *l);
-    for (int i = 0; i < c->x->model_count; i++) {
-        const char *name = c->x->models[i].system;
-        if (!strcmp(name, "vae") || !strcmp(name, "prior")) latent[STAGE_VAE] = 1;
-        if (!strcmp(name, "mld")) latent[STAGE_VAE] = latent[STAGE_MLD] = 1;
-        if (!strcmp(name, "motionlcm") || !strcmp(name, "motionlcm_tuning")) latent[STAGE_VAE] = latent[STAGE_LCM] = 1;
-        if (!strcmp(name, "mld_control")) latent[STAGE_VAE] = latent[STAGE_MLD] = latent[STAGE_CONTROL_MLD] = 1;
-        if (!strcmp(name, "motionlcm_control")) latent[STAGE_VAE] = latent[STAGE_LCM] = latent[STAGE_CONTROL] = 1;
-    }
+    chain_wanted(c->x, latent);
+    l->chain = c;
     l->set = &c->set;
     latent[STAGE_EVALUATOR] = with_evaluator;
     /* a model that cannot be is refused before anything is trained for it */
@@ -29,29 +23,78 @@ int loaded_open(struct loaded *l, struct chain *c, int with_evaluator, struct er
     for (int s = 0; s < STAGE_COUNT && !rc; s++)
         if (latent[s]) rc = chain_need(c, (enum stage_kind)s, e);
     if (!rc && latent[STAGE_EVALUATOR]) rc = evaluator_open(&l->evaluator, &c->device, c->model[STAGE_EVALUATOR], e);
+    if (!rc && with_evaluator && (l->evaluator.size.nfeats != c->set.nfeats || l->evaluator.size.word_width != c->set.words.dim))
+        rc = error_set(e, ERR_INPUT, "%s: an evaluator of %d features and words of width %d, the data have %d and %d; use the "
+                       "evaluator of this data set", c->model[STAGE_EVALUATOR], l->evaluator.size.nfeats,
+                       l->evaluator.size.word_width, c->set.nfeats, c->set.words.dim);
     if (!rc && latent[STAGE_VAE]) rc = load_vae(c, &l->vae, e);
     if (!rc && latent[STAGE_MLD]) rc = load_denoiser(c, c->model[STAGE_MLD], 0, &l->mld, e);
     if (!rc && latent[STAGE_LCM]) rc = load_denoiser(c, c->model[STAGE_LCM], 1, &l->lcm, e);
-    if (!rc && (latent[STAGE_MLD] || latent[STAGE_LCM]))
-        rc = load_text_encoder(c, c->model[latent[STAGE_MLD] ? STAGE_MLD : STAGE_LCM], &l->text, e);
-    if (!rc && latent[STAGE_CONTROL])
-        rc = load_control(c, STAGE_CONTROL, c->model[STAGE_CONTROL], &l->control, &l->trajectory, e);
-    if (!rc && latent[STAGE_CONTROL_MLD])
-        rc = load_control(c, STAGE_CONTROL_MLD, c->model[STAGE_CONTROL_MLD], &l->control_mld, &l->trajectory_mld, e);
+    for (int i = 0; i < c->x->model_count && !rc; i++) {
+        int k = c->x->models[i].checkpoint - 1;
+        if (k < 0) continue;
+        published |= l->systems[i].kind->sampled;
+        if (!l->published[k].open) rc = published_networks_open(&l->published[k], c, k, e);
+    }
+    if (!rc && published && !c->x->text_folder[0])
+        rc = error_set(e, ERR_INPUT, "%s: published models read a published text encoder; set published.text_encoder or text.encoder",
+                       c->x->path);
+    if (!rc && (latent[STAGE_MLD] || latent[STAGE_LCM] || published))
+        rc = load_text_source(c, c->model[latent[STAGE_MLD] ? STAGE_MLD : STAGE_LCM], &l->text, e);
+    for (int i = 0; i < MAX_CONTROL_VARIANTS && !rc; i++) {
+        enum stage_kind lcm = STAGE_CONTROL + i, mld = STAGE_CONTROL_MLD + i;
+        if (latent[lcm]) rc = load_control(c, lcm, c->model[lcm], &l->control[i], &l->trajectory[i], e);
+        if (!rc && latent[mld]) rc = load_control(c, mld, c->model[mld], &l->control_mld[i], &l->trajectory_mld[i], e);
+    }
+    if (!rc) rc = loaded_pack(l, c->x, e);
     if (rc) loaded_close(l);
+    return rc;
+}
+
+static int pack(struct params *p, enum weight_precision precision, int keep, struct error *e)
+{
+    if (!p->count) return 0;
+    return keep ? params_pack_beside(p, precision, e) : params_pack(p, precision, e);
+}
+
+int loaded_pack(struct loaded *l, const struct experiment *x, struct error *e)
+{
+    enum weight_precision precision = (enum weight_precision)x->precision;
+    int keep = 0, rc = 0;
+    for (int i = 0; i < x->model_count; i++) keep |= l->systems[i].kind == &system_motionlcm_tuning;
+    if (l->vae.params.count) rc = vae_prepare(&l->vae, precision, keep, e);
+    if (!rc) rc = pack(&l->mld.params, precision, keep, e);
+    if (!rc) rc = pack(&l->lcm.params, precision, keep, e);
+    if (!rc && l->text.kind == TEXT_SOURCE_OWN) rc = pack(&l->text.own.params, precision, 0, e);
+    for (int i = 0; i < MAX_CONTROL_VARIANTS && !rc; i++) {
+        struct params *const control[] = {&l->control[i].base.params, &l->control_mld[i].base.params, &l->trajectory[i].params,
+                                          &l->trajectory_mld[i].params};
+        for (int k = 0; k < 4 && !rc; k++) rc = pack(control[k], precision, 0, e);
+    }
+    for (int k = 0; k < MAX_PUBLISHED && !rc; k++) {
+        struct published_networks *n = &l->published[k];
+        if (!n->open) continue;
+        if (n->vae.params.count) rc = vae_prepare(&n->vae, precision, keep, e);
+        if (!rc) rc = pack(&n->denoiser.params, precision, keep, e);
+        if (!rc) rc = pack(&n->control.base.params, precision, 0, e);
+        if (!rc) rc = pack(&n->trajectory.params, precision, 0, e);
+    }
     return rc;
 }
 
 void loaded_close(struct loaded *l)
 {
     vae_free(&l->vae);
-    text_encoder_free(&l->text);
+    text_source_free(&l->text);
     denoiser_free(&l->mld);
     denoiser_free(&l->lcm);
-    controlnet_free(&l->control);
-    controlnet_free(&l->control_mld);
-    trajectory_encoder_free(&l->trajectory);
-    trajectory_encoder_free(&l->trajectory_mld);
+    for (int i = 0; i < MAX_CONTROL_VARIANTS; i++) {
+        controlnet_free(&l->control[i]);
+        controlnet_free(&l->control_mld[i]);
+        trajectory_encoder_free(&l->trajectory[i]);
+        trajectory_encoder_free(&l->trajectory_mld[i]);
+    }
+    for (int k = 0; k < MAX_PUBLISHED; k++) published_networks_close(&l->published[k]);
     if (l->evaluator.device) evaluator_free(&l->evaluator);
     memset(l, 0, sizeof *l);
 }
@@ -68,21 +111,27 @@ int loaded_system(struct loaded *l, const struct experiment *x, const struct mod
                          .tuning_steps = x->control.tuning_steps, .mean = l->set->mean, .std = l->set->std,
                          .raw_mean = l->set->raw_mean, .raw_std = l->set->raw_std};
     double guidance = m->guidance;
-    if (kind == &system_mld_control || kind == &system_motionlcm_control) {
+    struct published_networks *own = m->checkpoint ? &l->published[m->checkpoint - 1] : NULL;
+    int generation = m->checkpoint ? l->chain->published[m->checkpoint - 1].generation : x->lcm_generation;
+    if (own) s->vae = &own->vae;
+    if (own && (kind == &system_mld_control || kind == &system_motionlcm_control)) {
+        s->controlnet = &own->control;
+        s->trajectory = &own->trajectory;
+    } else if (kind == &system_mld_control || kind == &system_motionlcm_control) {
         int mld = kind == &system_mld_control;
-        s->controlnet = mld ? &l->control_mld : &l->control;
-        s->trajectory = mld ? &l->trajectory_mld : &l->trajectory;
+        s->controlnet = mld ? &l->control_mld[m->variant] : &l->control[m->variant];
+        s->trajectory = mld ? &l->trajectory_mld[m->variant] : &l->trajectory[m->variant];
     }
     if (kind == &system_mld || kind == &system_mld_control) {
-        s->denoiser = &l->mld;
+        s->denoiser = own ? &own->denoiser : &l->mld;
         return sampler_ddim(&s->sampler, m->steps ? m->steps : 50, (float)(guidance > 0 ? guidance : x->mld_guidance), e);
     }
     if (!kind->sampled) return 0;
     if (kind == &system_motionlcm_tuning && m->steps > 1)
         return error_set(e, ERR_INPUT, "%s: model '%s': latent tuning samples in one step, not %d; leave out steps", x->path,
                          m->name, m->steps);
-    s->denoiser = &l->lcm;
-    return sampler_lcm(&s->sampler, x->lcm_generation, m->steps ? m->steps : 1, x->lcm_points,
+    s->denoiser = own ? &own->denoiser : &l->lcm;
+    return sampler_lcm(&s->sampler, generation, m->steps ? m->steps : 1, x->lcm_points,
                        (float)(guidance > 0 ? guidance : x->lcm_guidance), e);
 }
 
@@ -150,8 +199,15 @@ static void run_identity(const struct chain *c, const struct table_options *o, c
     char *text = cJSON_PrintUnformatted(c->x->resolved);
     if (text) sha256_add(h, text, strlen(text));
     free(text);
-    for (int s = 0; s < STAGE_COUNT && chain_has(c, (enum stage_kind)s); s++) sha256_add(h, c->fingerprint[s], strlen(c->fingerprint[s]));
+    for (int s = 0; s < STAGE_COUNT; s++)
+        if (chain_has(c, (enum stage_kind)s)) sha256_add(h, c->fingerprint[s], strlen(c->fingerprint[s]));
+    for (int k = 0; k < MAX_PUBLISHED; k++) sha256_add(h, c->published[k].sha256, strlen(c->published[k].sha256));
+    for (int i = 0; i < c->absent_count; i++) sha256_add(h, c->absent[i].model, strlen(c->absent[i].model));
+    sha256_add(h, c->text_encoder, strlen(c->text_encoder));
     sha256_add(h, c->set.sha256, strlen(c->set.sha256));
+    char trajectory[65];
+    struct error ignored;
+    if (c->x->control.told && !sha256_file(c->x->control.trajectory, trajectory, &ignored)) sha256_add(h, trajectory, strlen(trajectory));
     sha256_add(h, version_commit(), strlen(version_commit()));   /* another build may measure otherwise */
     sha256_add(h, &o->limit, sizeof o->limit);
     if (o->split) sha256_add(h, o->split, strlen(o->split));
@@ -159,6 +215,23 @@ static void run_identity(const struct chain *c, const struct table_options *o, c
 }
 
 /* --- the document --------------------------------------------------------------------------- */
+
+static int add_file(void *context, const char *what, const char *path, const char *sha256, struct error *e)
+{
+    return results_add_file(context, what, path, sha256, e);
+}
+
+/* What stands below the table: data that are none, models that were not there. */
+static int add_notes(const struct chain *c, struct results *r, struct error *e)
+{
+    int rc = 0;
+    if (strstr(c->set.name, "-synthetic"))
+        rc = results_add_note(r, e, "The data are synthetic (%s): these values say nothing about the published data or models.",
+                              c->set.name);
+    for (int i = 0; i < c->absent_count && !rc; i++)
+        rc = results_add_note(r, e, "%s: not measured: file %s is not here.", c->absent[i].model, c->absent[i].file);
+    return rc;
+}
 
 static int describe_run(const struct chain *c, const struct loaded *l, const struct evaluation *ev, const struct table_options *o,
                         int replications, struct results *r, struct error *e)
@@ -174,7 +247,10 @@ static int describe_run(const struct chain *c, const struct loaded *l, const str
     r->data.n_original = ev->items.count;
     r->data.n_used = ev->n;
     for (int i = 0; i < c->set.nnan && !rc; i++) rc = results_add_nan_id(r, c->set.nan_names[i], e);
-    snprintf(r->evaluator.name, sizeof r->evaluator.name, "trained on %s, embedding %d", c->set.name, ev->dim);
+    if (x->published.part[PUBLISHED_EVALUATOR][0])
+        snprintf(r->evaluator.name, sizeof r->evaluator.name, "published %.50s, embedding %d",
+                 x->published.part[PUBLISHED_EVALUATOR], ev->dim);
+    else snprintf(r->evaluator.name, sizeof r->evaluator.name, "trained on %s, embedding %d", c->set.name, ev->dim);
     snprintf(r->evaluator.sha256, sizeof r->evaluator.sha256, "%s", l->evaluator.sha256);
     snprintf(r->evaluator.padding_rule, sizeof r->evaluator.padding_rule,
              "MotionLCM: batches of 32 in order of length, padded to the batch's longest clip with renormalised zeros");
@@ -194,16 +270,38 @@ static int describe_run(const struct chain *c, const struct loaded *l, const str
         struct results_model m = {.steps = s->kind->sampled ? s->sampler.steps : 0, .guidance = s->kind->sampled ? (double)s->sampler.guidance : 0};
         snprintf(m.name, sizeof m.name, "%s", x->models[i].name);
         snprintf(m.family, sizeof m.family, "%s", s->kind->family);
-        snprintf(m.size, sizeof m.size, "%dx%d", x->vae.transformer.width, x->vae.transformer.layers);
-        enum stage_kind from = s->kind == &system_mld             ? STAGE_MLD
-                               : s->kind == &system_mld_control       ? STAGE_CONTROL_MLD
-                               : s->kind == &system_motionlcm_control ? STAGE_CONTROL
-                               : s->kind->sampled                     ? STAGE_LCM
-                                                                      : STAGE_VAE;
-        rc = sha256_file(c->model[from], m.checkpoint_sha256, e);
+        int k = x->models[i].checkpoint - 1;
+        const struct transformer_size *t = &s->vae->size.transformer;
+        snprintf(m.size, sizeof m.size, "%dx%d", t->width, t->layers);
+        int from = s->kind == &system_mld                 ? STAGE_MLD
+                   : s->kind == &system_mld_control       ? STAGE_CONTROL_MLD + x->models[i].variant
+                   : s->kind == &system_motionlcm_control ? STAGE_CONTROL + x->models[i].variant
+                   : s->kind->sampled                     ? STAGE_LCM
+                                                          : STAGE_VAE;
+        if (k >= 0) memcpy(m.checkpoint_sha256, c->published[k].sha256, sizeof m.checkpoint_sha256);
+        else rc = sha256_file(c->model[from], m.checkpoint_sha256, e);
         if (!rc) rc = results_add_model(r, &m, e);
     }
-    return rc;
+    if (!rc && x->published.given) rc = chain_published_files(c, add_file, r, e);
+    return rc ? rc : add_notes(c, r, e);
+}
+
+/* With the published data and evaluator the real motions have known values: where they are off, so is all else. */
+static int check_real_row(const struct evaluation *ev, const struct values *v, struct results *r, struct error *e)
+{
+    const struct chain *c = ev->chain;
+    int kit = !strcmp(c->set.name, "kit");
+    if (!c->x->published.part[PUBLISHED_EVALUATOR][0] || r->protocol.limit || strcmp(r->data.split, "test")) return 0;
+    if (!kit && strcmp(c->set.name, "humanml3d")) return 0;
+    double top = kit ? 0.779 : 0.797, distance = kit ? 2.788 : 2.974, sum[2] = {0};
+    for (int k = 0; k < v->replications; k++) {
+        sum[0] += *value(v, 0, M_TOP3, k) / v->replications;
+        sum[1] += *value(v, 0, M_DISTANCE, k) / v->replications;
+    }
+    int near = fabs(sum[0] - top) < 0.012 && fabs(sum[1] - distance) < 0.04;
+    return results_add_check(r, "real motions as published", near, e,
+                             "R@3 %.3f, MM Dist %.3f; published %.3f and %.3f. If off: data, word vectors, statistics or evaluator differ",
+                             sum[0], sum[1], top, distance);
 }
 
 static int add_checks(struct evaluation *ev, const struct values *v, struct results *r, struct error *e)
@@ -219,7 +317,14 @@ static int add_checks(struct evaluation *ev, const struct values *v, struct resu
     if (!rc) rc = results_add_check(r, "real motions retrieve their captions", *value(v, 0, M_TOP3, 0) > 0.5, e,
                                     "R@3 of real motions %.3f; chance is %.3f", *value(v, 0, M_TOP3, 0),
                                     3.0 / ev->chain->x->pool);
-    return rc;
+    return rc ? rc : check_real_row(ev, v, r, e);
+}
+
+/* How many of the run's replications a row has. */
+static int row_replications(const struct experiment *x, int row, int replications)
+{
+    int own = row ? x->models[row - 1].replications : 0;
+    return own && own < replications ? own : replications;
 }
 
 static int add_rows(const struct chain *c, const struct values *v, struct results *r, struct error *e)
@@ -227,9 +332,14 @@ static int add_rows(const struct chain *c, const struct values *v, struct result
     int rc = 0, row;
     for (int i = 0; i < v->rows && !rc; i++) {
         rc = results_add_row(r, i ? c->x->models[i - 1].name : "Real", i == 0, &row, e);
+        if (!rc && i > 0) {
+            const struct system_kind *kind = system_find(c->x->models[i - 1].system);
+            r->rows[row].reference = kind && (kind->reads_reference || !kind->sampled);
+        }
         for (int m = 0; m < v->measures && !rc; m++)
             if (isfinite(*value(v, i, m, 0)))
-                rc = results_add_metric(r, row, measure_name((enum measure)m), value(v, i, m, 0), v->replications, e);
+                rc = results_add_metric(r, row, measure_name((enum measure)m), value(v, i, m, 0),
+                                        row_replications(c->x, i, v->replications), e);
     }
     return rc;
 }
@@ -243,7 +353,9 @@ static int add_timing(struct chain *c, struct loaded *l, const struct items *ite
     for (int i = 0; i < c->x->model_count && !rc; i++) {
         const char *name = c->x->models[i].name;
         if (l->systems[i].kind->reads_reference || !l->systems[i].kind->sampled) continue;
-        rc = timing_measure(c, items, &l->systems[i], name, r, mean, runs, e);
+        /* latent tuning treats the sentences of a batch one after another: batches say nothing more */
+        const struct timing_plan plan = {.items = items, .together = l->systems[i].kind != &system_motionlcm_tuning};
+        rc = timing_measure(c, &plan, &l->systems[i], name, r, mean, runs, e);
         for (int k = 0; k < r->nrows && !rc; k++)
             if (!strcmp(r->rows[k].model, name)) rc = results_add_metric(r, k, "AITS", runs, c->x->time_runs, e);
         progress_update(&bar, i + 1, name);
@@ -276,7 +388,8 @@ int table_run(struct chain *c, struct loaded *l, const struct table_options *o, 
         for (int m = 0; m < M_COUNT && !rc; m++) *value(&v, 0, m, k) = out[m];
         for (int i = 0; i < x->model_count && !rc; i++) {
             progress_update(&bar, (double)k * v.rows + i + 1, x->models[i].name);
-            rc = evaluation_measure(&ev, &l->systems[i], out, e);
+            if (k < row_replications(x, i + 1, replications)) rc = evaluation_measure(&ev, &l->systems[i], out, e);
+            else for (int m = 0; m < M_COUNT; m++) out[m] = NAN;
             for (int m = 0; m < M_COUNT && !rc; m++) *value(&v, i + 1, m, k) = out[m];
         }
         if (!rc) {

@@ -10,7 +10,7 @@ enum { MOST_COLUMNS = 64 };
 /* What a column shows, from the metrics' registry. */
 struct column {
     const struct metric *metric;
-    const struct results_metric *best;   /* of the generated rows, or NULL */
+    const struct results_metric *best;   /* of the rows that compete, or NULL */
 };
 
 /* Columns: metrics that any row has. */
@@ -29,7 +29,7 @@ static int columns_of(const struct results *r, struct column *columns)
         }
         for (int i = 0; i < r->nrows; i++) {
             const struct results_metric *v = results_metric(&r->rows[i], c.metric->name);
-            if (!v || r->rows[i].real)
+            if (!v || r->rows[i].real || r->rows[i].reference)
                 continue;
             generated++;
             if (c.metric->direction == DIRECTION_NEAR_REAL && isnan(real))
@@ -115,6 +115,11 @@ void table_markdown(const struct results *r, FILE *out)
                 fprintf(out, " ± %.*f", digits, v->ci95);
             fprintf(out, " |");
         }
+        fputc('\n', out);
+    }
+    for (int i = 0; i < r->nnotes; i++) {
+        fprintf(out, "%s- ", i ? "" : "\n");
+        put_escaped(out, r->notes[i], "\\|*_<>`[]#");
         fputc('\n', out);
     }
 }

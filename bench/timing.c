@@ -2,6 +2,7 @@
 #include "../engine/clock.h"
 #include "control_hints.h"
 #include "../metrics/latency.h"
+#include "sentences.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,15 +15,21 @@ static const char *const definitions[3] = {
     "seconds of a batch of 32 sentences from caption strings to decoded features, divided by 32"};
 
 /* One run over `batch` sentences; stages are added up in clock. */
-static int run(struct tape *t, const struct chain *c, const struct items *items, const struct system *s, int number, int batch,
+static int run(struct tape *t, const struct chain *c, const struct timing_plan *plan, const struct system *s, int number, int batch,
                double *seconds, struct stage_clock *clock, struct error *e)
 {
+    const struct items *items = plan->items;
     const char *texts[32];
-    int lengths[32], frames = 0, rc = 0;
+    int lengths[32], frames = items ? 0 : plan->frames, rc = 0;
     uint64_t sample[32];
     struct draw draws[32];
     struct rng r = rng_make(c->x->seed, rng_stream("timing") ^ (uint64_t)number ^ ((uint64_t)batch << 32));
-    for (int i = 0; i < batch; i++) {
+    for (int i = 0; i < batch && !items; i++) {
+        texts[i] = sentence(number + i);
+        lengths[i] = frames;
+        sample[i] = (uint64_t)i;
+    }
+    for (int i = 0; i < batch && items; i++) {
         struct draw d = item_draw(&c->set, items, (int)rng_below(&r, (uint32_t)items->count), &r);
         texts[i] = items->list[d.item].captions[d.caption]->text;
         lengths[i] = d.length;
@@ -35,7 +42,7 @@ static int run(struct tape *t, const struct chain *c, const struct items *items,
     size_t keys = (size_t)frames * (size_t)c->set.njoints;
     float *hint = NULL, *x = NULL;
     unsigned char *mask = NULL;
-    if (s->kind->controlled) {             /* the signal is data: it is made before the clock starts */
+    if (s->kind->controlled && items) {             /* the signal is data: it is made before the clock starts */
         hint = calloc((size_t)batch * keys * 3, sizeof *hint);
         mask = calloc((size_t)batch * keys, 1);
         x = malloc((size_t)frames * (size_t)c->set.nfeats * sizeof *x);
@@ -62,7 +69,7 @@ static int run(struct tape *t, const struct chain *c, const struct items *items,
     return rc;
 }
 
-int timing_measure(struct chain *c, const struct items *items, const struct system *s, const char *model,
+int timing_measure(struct chain *c, const struct timing_plan *plan, const struct system *s, const char *model,
                    struct results *r, double mean_seconds[3], double *runs_seconds, struct error *e)
 {
     struct tape t;
@@ -73,12 +80,13 @@ int timing_measure(struct chain *c, const struct items *items, const struct syst
     tape_init(&t, &c->device);
     for (int k = 0; k < 3; k++) times[k] = malloc((size_t)runs * sizeof *times[k]);
     if (!times[0] || !times[1] || !times[2]) rc = error_memory(e, "the timing");
-    for (int big = 0; big < 2 && !rc; big++) {
+    mean_seconds[2] = 0;
+    for (int big = 0; big < (plan->together ? 2 : 1) && !rc; big++) {
         int batch = big ? 32 : 1;
         for (int i = -x->time_warmup; i < runs && !rc; i++) {
             double seconds;
             memset(&clock, 0, sizeof clock);
-            rc = run(&t, c, items, s, i, batch, &seconds, &clock, e);
+            rc = run(&t, c, plan, s, i, batch, &seconds, &clock, e);
             if (i < 0 || rc) continue;
             if (big) times[2][i] = seconds / batch;
             else {
@@ -91,7 +99,7 @@ int timing_measure(struct chain *c, const struct items *items, const struct syst
             sum[big].decode += clock.decode / batch;
         }
     }
-    for (int k = 0; k < 3 && !rc; k++) {
+    for (int k = 0; k < (plan->together ? 3 : 2) && !rc; k++) {
         struct results_timing row = {.batch = k == 2 ? 32 : 1, .warmup = x->time_warmup,
                                      .text = k == 1 ? 0 : sum[k == 2].text / runs, .trajectory = sum[k == 2].trajectory / runs,
                                      .denoise = sum[k == 2].denoise / runs,

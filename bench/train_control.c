@@ -12,10 +12,11 @@
 
 struct control_stage {
     const struct chain *c;
+    const struct control_plan *plan;       /* of the stage's variant */
     int base_mld;                          /* the base is the MLD: no guidance features, the noise is the target */
     struct vae vae;
     struct denoiser denoiser;
-    struct text_encoder text;
+    struct text_source text;
     struct controlnet controlnet;
     struct trajectory_encoder trajectory;
     struct control_objective objective;
@@ -37,7 +38,7 @@ static int prepare(void *context, int64_t step)
     struct batches *b = &s->batches;
     batches_make(b, "control", step);
     s->valid_frames = 0;
-    int size = c->x->control.plan.piece;
+    int size = s->plan->plan.piece;
     size_t rows = 0, nf = (size_t)set->nfeats, J = (size_t)set->njoints;
     for (int i = 0; i < b->count; i++) {
         s->row[i] = rows;
@@ -50,7 +51,7 @@ static int prepare(void *context, int64_t step)
         float *x = s->motion + s->row[i] * nf;
         struct rng r = rng_make(c->x->seed, rng_stream("control/mask") ^ ((uint64_t)step << 16) ^ (uint64_t)i);
         draw_motion(set, b->items, &b->draws[i], set->mean, set->std, x);
-        control_hint(set, &c->x->control, 1, &r, x, b->draws[i].length, s->hint + s->row[i] * J * 3,
+        control_hint(set, s->plan, 1, &r, x, b->draws[i].length, s->hint + s->row[i] * J * 3,
                      s->mask + s->row[i] * J, NULL, &s->error);
         s->valid_frames += b->draws[i].length;
     }
@@ -74,13 +75,13 @@ static void draw(const struct control_stage *s, int64_t step, int number, int n,
     rng_fill_normal(x->seed, rng_stream("control/noise") ^ at, 0, d->noise, count);
     for (int i = 0; i < n; i++) {
         d->timesteps[i] = TRAIN_STEPS / grid * (1 + (int)rng_below(&r, (uint32_t)grid)) - 1;
-        d->w[i] = (float)(x->control.w_low + (x->control.w_high - x->control.w_low) * rng_uniform(&r));
+        d->w[i] = (float)(s->plan->w_low + (s->plan->w_high - s->plan->w_low) * rng_uniform(&r));
     }
 }
 
 /* The frozen parts: text features and the posterior's sample. Nothing of it is recorded. */
 static void frozen(struct control_stage *s, struct tape *t, int first, int n, const int *lengths, const struct draws *d,
-                   int *numbers, struct control_input *in)
+                   struct control_input *in)
 {
     const struct batches *b = &s->batches;
     const struct vae_size *v = &s->vae.size;
@@ -91,7 +92,7 @@ static void frozen(struct control_stage *s, struct tape *t, int first, int n, co
     for (int i = 0; i < n; i++) texts[i] = b->items->list[b->draws[first + i].item].captions[b->draws[first + i].caption]->text;
     t->recording = 0;
     t->dropout = 0;
-    in->text = text_encoder_run(t, &s->text, texts, n, numbers);
+    in->text = text_source_run(t, &s->text, texts, n);
     vae_encode(t, &s->vae, in->motion, lengths, n, &mu, &logvar);
     in->latent = op_reparameterise(t, mu, logvar, tape_constant(t, d->posterior, n * v->latent_tokens, v->latent_width));
     t->recording = recording;
@@ -106,15 +107,14 @@ static double piece(void *context, struct tape *t, int64_t step, int number, dou
     const struct set *set = &c->set;
     const struct batches *b = &s->batches;
     const struct vae_size *v = &s->vae.size;
-    int size = c->x->control.plan.piece, first = number * size, n = b->count - first < size ? b->count - first : size;
+    int size = s->plan->plan.piece, first = number * size, n = b->count - first < size ? b->count - first : size;
     int lengths[1024], nf = set->nfeats, frames = b->draws[first].length;
     size_t count = (size_t)(n * v->latent_tokens * v->latent_width), from = s->row[first];
     struct draws *d = malloc(sizeof *d);
     float *noise = malloc(2 * count * sizeof *noise + 64);
-    int *numbers = malloc((size_t)n * TEXT_MAX_TOKENS * sizeof *numbers);
     struct control_losses l = {0};
     if (s->error.code) tape_error(t, "%s", s->error.text);
-    if (!d || !noise || !numbers || n > 1024) tape_error(t, "out of memory");
+    if (!d || !noise || n > 1024) tape_error(t, "out of memory");
     if (tape_failed(t, NULL)) goto out;
     d->posterior = noise;
     d->noise = noise + count;
@@ -139,7 +139,7 @@ static double piece(void *context, struct tape *t, int64_t step, int number, dou
         .keypoints = s->keypoints,
         .valid_frames = s->valid_frames,
     };
-    frozen(s, t, first, n, lengths, d, numbers, &in);
+    frozen(s, t, first, n, lengths, d, &in);
     const struct control_networks networks = {&s->vae, &s->denoiser, &s->controlnet, &s->trajectory};
     l = control_objective_run(t, &s->objective, &networks, &in, NULL);
     terms[0] = l.latent;
@@ -147,13 +147,12 @@ static double piece(void *context, struct tape *t, int64_t step, int number, dou
 out:
     free(d);
     free(noise);
-    free(numbers);
     return l.total;
 }
 
 static int open_stage(struct control_stage *s, struct chain *c, enum stage_kind stage, struct error *e)
 {
-    const struct control_plan *p = &c->x->control;
+    const struct control_plan *p = s->plan;
     const struct set *set = &c->set;
     const char *base = c->model[s->base_mld ? STAGE_MLD : STAGE_LCM];
     size_t rows = (size_t)p->plan.batch * (size_t)(set->max_length + set->unit);
@@ -167,7 +166,7 @@ static int open_stage(struct control_stage *s, struct chain *c, enum stage_kind 
             rc = error_set(e, ERR_INPUT, "%s: control.joints: joint %d is unknown; the set's skeleton has joints 0 to %d",
                            c->x->path, p->joints[i], set->njoints - 1);
     if (!rc) rc = load_vae(c, &s->vae, e);
-    if (!rc) rc = load_text_encoder(c, base, &s->text, e);
+    if (!rc) rc = load_text_source(c, base, &s->text, e);
     if (!rc) rc = load_denoiser(c, base, !s->base_mld, &s->denoiser, e);
     if (!rc) rc = load_control(c, stage, NULL, &s->controlnet, &s->trajectory, e);
     if (!rc) rc = controlnet_initialise(&s->controlnet, &s->denoiser, c->x->seed + 3, e);
@@ -186,7 +185,7 @@ static void close_stage(struct control_stage *s)
     batches_free(&s->batches);
     vae_free(&s->vae);
     denoiser_free(&s->denoiser);
-    text_encoder_free(&s->text);
+    text_source_free(&s->text);
     controlnet_free(&s->controlnet);
     trajectory_encoder_free(&s->trajectory);
     free(s->row);
@@ -197,18 +196,27 @@ static void close_stage(struct control_stage *s)
 
 int train_control(struct chain *c, enum stage_kind kind, const char *path, struct error *e)
 {
-    struct control_stage s = {.c = c, .base_mld = kind == STAGE_CONTROL_MLD};
+    struct control_stage s = {.c = c, .plan = stage_control(c, kind), .base_mld = stage_on_mld(kind)};
     struct trainer t = {0};
-    struct stage stage = {.name = stage_name(kind), .fingerprint = c->fingerprint[kind], .terms = {"latent", "control", NULL},
+    struct stage_label label = stage_label(c, kind);
+    struct stage stage = {.name = label.text, .fingerprint = c->fingerprint[kind], .terms = {"latent", "control", NULL},
                           .quiet = c->quiet, .stop_at = c->stop_at, .save_every = 60};
     int rc = open_stage(&s, c, kind, e);
     struct params *sets[2] = {&s.controlnet.base.params, &s.trajectory.params};
-    if (!rc) rc = trainer_create(&t, &c->device, sets, 2, &c->x->control.plan.trainer, e);
+    if (!rc) rc = trainer_create(&t, &c->device, sets, 2, &s.plan->plan.trainer, e);
     snprintf(stage.state_path, sizeof stage.state_path, "%s.state", path);
     snprintf(stage.log_path, sizeof stage.log_path, "%s.csv", path);
     if (!rc) rc = stage_run(&stage, &t, prepare, piece, NULL, &s, e);
     struct checkpoint_part parts[2] = {{sets[0], "controlnet."}, {sets[1], "traj_encoder."}};
-    if (!rc) rc = checkpoint_write(path, "control", c->fingerprint[kind], c->x->name, parts, 2, NULL, NULL, e);
+    struct checkpoint_card card = chain_card(c, !s.base_mld);
+    snprintf(card.base, sizeof card.base, "%s", c->fingerprint[s.base_mld ? STAGE_MLD : STAGE_LCM]);
+    card.raw_mean = c->set.raw_mean;
+    card.raw_std = c->set.raw_std;
+    card.control_joint_count = s.plan->joint_count;
+    memcpy(card.control_joints, s.plan->joints, (size_t)s.plan->joint_count * sizeof *s.plan->joints);
+    card.control_spatial = s.plan->spatial;
+    card.control_share = s.plan->high;
+    if (!rc) rc = checkpoint_write(path, "control", c->fingerprint[kind], c->x->name, parts, 2, NULL, &card, e);
     if (t.device) trainer_free(&t);
     close_stage(&s);
     return rc;

@@ -13,7 +13,7 @@
 struct lcm_stage {
     const struct chain *c;
     struct denoiser teacher, online, target;
-    struct text_encoder text;
+    struct text_source text;
     struct latents latents;
     struct batches batches;
     struct distillation distillation;
@@ -43,16 +43,15 @@ static double piece(void *context, struct tape *t, int64_t step, int number, dou
     int size = c->x->lcm_plan.piece, first = number * size, n = b->count - first < size ? b->count - first : size;
     int width = s->latents.width, rows = s->online.size.latent_tokens, index[1024];
     float w[1024];
-    const char *texts[1024], *empty[1024];
+    const char *texts[1024];
     size_t count = (size_t)n * (size_t)width;
     float *z = malloc(count * sizeof *z + 64), *eps = malloc(count * sizeof *eps + 64);
     float *post = malloc(count * sizeof *post + 64);
-    int *numbers = malloc(2 * (size_t)n * TEXT_MAX_TOKENS * sizeof *numbers);
     uint64_t at = ((uint64_t)step << 16) ^ (uint64_t)number;
     struct rng r = rng_make(c->x->seed, rng_stream("lcm/choices") ^ at);
     double loss = 0;
     (void)terms;
-    if (!z || !eps || !post || !numbers || n > 1024) {
+    if (!z || !eps || !post || n > 1024) {
         tape_error(t, "out of memory");
         goto out;
     }
@@ -67,15 +66,14 @@ static double piece(void *context, struct tape *t, int64_t step, int number, dou
         index[i] = (int)rng_below(&r, (uint32_t)s->distillation.points);
         w[i] = (float)(c->x->lcm_w_low + (c->x->lcm_w_high - c->x->lcm_w_low) * rng_uniform(&r));
         texts[i] = b->items->list[d->item].captions[d->caption]->text;
-        empty[i] = "";
     }
     /* the text encoder is frozen: nothing of it is recorded */
     int recording = t->recording;
     float dropout = t->dropout;
     t->recording = 0;
     t->dropout = 0;
-    struct tensor *text = text_encoder_run(t, &s->text, texts, n, numbers);
-    struct tensor *none = text_encoder_run(t, &s->text, empty, n, numbers + (size_t)n * TEXT_MAX_TOKENS);
+    struct tensor *text, *none;
+    text_source_run_guided(t, &s->text, texts, n, &text, &none);
     t->recording = recording;
     t->dropout = dropout;
     if (text && none) text->constant = none->constant = 1;
@@ -88,7 +86,6 @@ out:
     free(z);
     free(eps);
     free(post);
-    free(numbers);
     return loss;
 }
 
@@ -102,7 +99,7 @@ int train_lcm(struct chain *c, const char *path, struct error *e)
     int rc = load_vae(c, &v, e);
     if (!rc) rc = latents_encode(&s.latents, &c->lanes, &v, &c->set, &c->train, c->x->latent_crops, c->x->seed, c->quiet, e);
     vae_free(&v);
-    if (!rc) rc = load_text_encoder(c, c->model[STAGE_MLD], &s.text, e);
+    if (!rc) rc = load_text_source(c, c->model[STAGE_MLD], &s.text, e);
     if (!rc) rc = load_denoiser(c, c->model[STAGE_MLD], 0, &s.teacher, e);
     if (!rc) rc = denoiser_create(&s.online, &c->device, &c->x->denoiser, e);
     if (!rc) rc = denoiser_create(&s.target, &c->device, &c->x->denoiser, e);
@@ -122,8 +119,9 @@ int train_lcm(struct chain *c, const char *path, struct error *e)
     snprintf(stage.log_path, sizeof stage.log_path, "%s.csv", path);
     if (!rc) rc = stage_run(&stage, &t, prepare, piece, after, &s, e);
     struct checkpoint_card card = chain_card(c, 1);
-    struct checkpoint_part parts[2] = {{&s.online.params, "denoiser."}, {&s.text.params, "text."}};
-    if (!rc) rc = checkpoint_write(path, "motionlcm", c->fingerprint[STAGE_LCM], c->x->name, parts, 2, &s.text.vocabulary,
+    struct checkpoint_part parts[2] = {{&s.online.params, "denoiser."}, {&s.text.own.params, "text."}};
+    int own = s.text.kind == TEXT_SOURCE_OWN;
+    if (!rc) rc = checkpoint_write(path, "motionlcm", c->fingerprint[STAGE_LCM], c->x->name, parts, own ? 2 : 1, own ? &s.text.own.vocabulary : NULL,
                                    &card, e);
     batches_free(&s.batches);
     latents_free(&s.latents);
@@ -131,6 +129,6 @@ int train_lcm(struct chain *c, const char *path, struct error *e)
     denoiser_free(&s.teacher);
     denoiser_free(&s.online);
     denoiser_free(&s.target);
-    text_encoder_free(&s.text);
+    text_source_free(&s.text);
     return rc;
 }

@@ -12,7 +12,7 @@
 struct mld_stage {
     const struct chain *c;
     struct denoiser *d;
-    struct text_encoder *text;
+    struct text_source *text;
     struct latents latents;
     struct batches batches;
     struct noise_schedule schedule;
@@ -36,12 +36,11 @@ static double piece(void *context, struct tape *t, int64_t step, int number, dou
     const char *texts[1024];
     float *z = malloc(count * sizeof *z + 64), *eps = malloc(count * sizeof *eps + 64);
     float *post = malloc(count * sizeof *post + 64);
-    int *numbers = malloc((size_t)n * TEXT_MAX_TOKENS * sizeof *numbers);
     double loss = 0;
     uint64_t at = ((uint64_t)step << 16) ^ (uint64_t)number;
     struct rng r = rng_make(c->x->seed, rng_stream("mld/choices") ^ at);
     (void)terms;
-    if (!z || !eps || !post || !numbers || n > 1024) {
+    if (!z || !eps || !post || n > 1024) {
         tape_error(t, "out of memory");
         goto out;
     }
@@ -57,14 +56,12 @@ static double piece(void *context, struct tape *t, int64_t step, int number, dou
         texts[i] = rng_uniform(&r) < c->x->empty_probability ? "" : b->items->list[d->item].captions[d->caption]->text;
     }
     struct tensor *latent = tape_constant(t, z, n * rows, width / rows), *noise = tape_constant(t, eps, n * rows, width / rows);
-    struct tensor *text = text_encoder_run(t, s->text, texts, n, numbers);
+    struct tensor *text = text_source_run(t, s->text, texts, n);
     loss = diffusion_run(t, &s->schedule, s->d, latent, noise, timesteps, text, n, 1, (float)n / (float)b->count);
 out:
     free(z);
     free(eps);
     free(post);
-    /* `numbers` is read by the gather's backward: it must live until the tape is walked */
-    tape_keep(t, numbers);
     return loss;
 }
 
@@ -85,7 +82,7 @@ int train_mld(struct chain *c, const char *path, struct error *e)
 {
     struct vae v = {0};
     struct denoiser d = {0};
-    struct text_encoder text = {0};
+    struct text_source text = {0};
     struct vocabulary words = {0};
     struct trainer t = {0};
     struct mld_stage s = {.c = c, .d = &d, .text = &text};
@@ -98,26 +95,27 @@ int train_mld(struct chain *c, const char *path, struct error *e)
     int rc = load_vae(c, &v, e);
     if (!rc) rc = latents_encode(&s.latents, &c->lanes, &v, &c->set, &c->train, c->x->latent_crops, c->x->seed, c->quiet, e);
     vae_free(&v);
-    if (!rc) rc = vocabulary_of(c, &words, e);
+    int own = !c->x->text_folder[0], sets_count = own ? 2 : 1;      /* a published encoder is not trained */
+    if (!rc && own) rc = vocabulary_of(c, &words, e);
     text_size.words = words.count + 2;
-    if (!rc) rc = text_encoder_create(&text, &c->device, &text_size, &words, e);
+    if (!rc) rc = own ? text_source_own(&text, &c->device, &text_size, &words, e) : load_text_source(c, NULL, &text, e);
     if (!rc) rc = denoiser_create(&d, &c->device, &size, e);
-    if (!rc) rc = params_initialise(&text.params, c->x->seed + 1, e);
+    if (!rc && own) rc = params_initialise(&text.own.params, c->x->seed + 1, e);
     if (!rc) rc = params_initialise(&d.params, c->x->seed + 2, e);
-    struct params *sets[2] = {&d.params, &text.params};
-    if (!rc) rc = trainer_create(&t, &c->device, sets, 2, &c->x->mld_plan.trainer, e);
+    struct params *sets[2] = {&d.params, &text.own.params};
+    if (!rc) rc = trainer_create(&t, &c->device, sets, sets_count, &c->x->mld_plan.trainer, e);
     if (!rc) rc = batches_create(&s.batches, &c->set, &c->train, c->x->mld_plan.batch, c->x->seed, e);
     snprintf(stage.state_path, sizeof stage.state_path, "%s.state", path);
     snprintf(stage.log_path, sizeof stage.log_path, "%s.csv", path);
     if (!rc) rc = stage_run(&stage, &t, prepare, piece, NULL, &s, e);
     struct checkpoint_card card = chain_card(c, 0);
-    struct checkpoint_part parts[2] = {{&d.params, "denoiser."}, {&text.params, "text."}};
-    if (!rc) rc = checkpoint_write(path, "mld", c->fingerprint[STAGE_MLD], c->x->name, parts, 2, &words, &card, e);
+    struct checkpoint_part parts[2] = {{&d.params, "denoiser."}, {&text.own.params, "text."}};
+    if (!rc) rc = checkpoint_write(path, "mld", c->fingerprint[STAGE_MLD], c->x->name, parts, sets_count, own ? &words : NULL, &card, e);
     batches_free(&s.batches);
     latents_free(&s.latents);
     vocabulary_free(&words);
     if (t.device) trainer_free(&t);
     denoiser_free(&d);
-    text_encoder_free(&text);
+    text_source_free(&text);
     return rc;
 }

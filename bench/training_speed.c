@@ -1,32 +1,8 @@
 #include "training_speed.h"
 #include "../engine/clock.h"
+#include "gemm_peak.h"
 #include "train_vae.h"
 #include <stdlib.h>
-
-/* The peak: every lane multiplies 512 x 512 matrices of its own, through the device's linear. */
-static int gemm_peak(struct chain *c, double *peak, struct error *e)
-{
-    enum { N = 512, ROUNDS = 5, REPEATS = 40 };
-    int lanes = c->lanes.count;
-    float *memory = c->device.alloc(&c->device, (size_t)lanes * 3 * N * N);
-    if (!memory) return error_memory(e, "the measurement");
-    c->device.fill(&c->device, memory, 0.5f, (size_t)lanes * 3 * N * N);
-    *peak = 0;
-    for (int r = 0; r < ROUNDS; r++) {
-        double start = clock_seconds();
-#pragma omp parallel for schedule(static, 1) num_threads(lanes)
-        for (int l = 0; l < lanes; l++) {
-            float *x = memory + (size_t)l * 3 * N * N;
-            struct device *d = &c->lanes.lane[l];
-            for (int i = 0; i < REPEATS; i++)
-                d->linear(d, x + 2 * N * N, NULL, x, x + N * N, NULL, N, N, N, N, 0, ACT_NONE);
-        }
-        double rate = 2.0 * N * N * N * REPEATS * lanes / (clock_seconds() - start);
-        if (rate > *peak) *peak = rate;
-    }
-    c->device.release(&c->device, memory);
-    return 0;
-}
 
 /* Multiplications and additions of one sequence of n frames, forward and backward (three
  * products for each of the forward's, but two for the first layer, whose input is data). */
@@ -57,7 +33,7 @@ int training_speed_vae(struct chain *c, int steps, struct training_speed *out, s
 {
     struct vae_training t;
     double *seconds = malloc((size_t)steps * sizeof *seconds), *flops = malloc((size_t)steps * sizeof *flops);
-    int rc = seconds && flops ? gemm_peak(c, &out->peak, e) : error_memory(e, "the measurement");
+    int rc = seconds && flops ? gemm_peak(&c->device, &c->lanes, &out->peak, e) : error_memory(e, "the measurement");
     if (!rc) rc = vae_training_open(&t, c, 0, NULL, e);
     if (!rc) {
         for (int i = -3; i < steps && !rc; i++) {
@@ -70,7 +46,7 @@ int training_speed_vae(struct chain *c, int steps, struct training_speed *out, s
         }
         double peak = out->peak;
         vae_training_close(&t);
-        if (!rc) rc = gemm_peak(c, &out->peak, e);      /* before and after: the larger counts */
+        if (!rc) rc = gemm_peak(&c->device, &c->lanes, &out->peak, e);      /* before and after: the larger counts */
         if (peak > out->peak) out->peak = peak;
     }
     if (!rc) {

@@ -82,7 +82,14 @@ const float *case_floats(struct verify_case *c, const char *name, int rank, int 
     float *data;
     size_t count;
     if (agree(c, name, rank, dims) || case_note(c, h5_read_float(c->file, name, &data, &count, c->error))) return NULL;
-    return hold(c, data);
+    if (!hold(c, data)) return NULL;
+    for (size_t i = 0; i < count; i++)
+        if (!isfinite(data[i])) {
+            case_note(c, error_set(c->error, ERR_INPUT, "%s: value %zu of %s is not finite; write the case anew",
+                                   h5_path(c->file), i, name));
+            return NULL;
+        }
+    return data;
 }
 
 const int *case_ints(struct verify_case *c, const char *name, int rank, int *dims)
@@ -222,6 +229,16 @@ void case_vae(struct verify_case *c, struct vae *v)
     size.transformer.eps = (float)case_number(c, "norm_eps", 1e-5);
     if (c->code || case_note(c, vae_create(v, &c->device, &size, c->error))) return;
     case_note(c, params_load(&v->params, &c->weights, "vae.", c->error));
+}
+
+void case_prepare(struct verify_case *c, struct vae *v)
+{
+    if (!c->code) case_note(c, vae_prepare(v, PRECISION_FP32, 1, c->error));
+}
+
+void case_pack(struct verify_case *c, struct params *p)
+{
+    if (!c->code) case_note(c, params_pack_beside(p, PRECISION_FP32, c->error));
 }
 
 void case_denoiser(struct verify_case *c, struct denoiser *d, const char *prefix)

@@ -28,7 +28,7 @@ int case_close(struct verify_case *c);
 int case_note(struct verify_case *c, int rc);
 
 /* A dataset of `rank` dimensions; a dims[i] that is not 0 must match, the others are
- * filled in. The memory belongs to the case. */
+ * filled in. A value that is not finite is an error. The memory belongs to the case. */
 const float *case_floats(struct verify_case *c, const char *name, int rank, int *dims);
 const int *case_ints(struct verify_case *c, const char *name, int rank, int *dims);
 /* Zeroed floats that belong to the case. */
@@ -59,5 +59,8 @@ void case_fetch(struct verify_case *c, const struct tensor *x, float *to, size_t
  * not tell from the attributes. */
 void case_vae(struct verify_case *c, struct vae *v);
 void case_denoiser(struct verify_case *c, struct denoiser *d, const char *prefix);
+/* Packs a network's weights in single precision, as programs run it; the originals stay for tapes that record. */
+void case_pack(struct verify_case *c, struct params *p);
+void case_prepare(struct verify_case *c, struct vae *v);
 
 #endif

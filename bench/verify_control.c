@@ -113,6 +113,9 @@ static int controlnet(struct verify *v, struct h5 *f, struct error *e)
     struct control_case k = {0};
     struct verify_case *c = &k.c;
     if (!case_open(c, v, f, 1, e)) open_networks(&k);
+    case_pack(c, &k.denoiser.params);
+    case_pack(c, &k.controlnet.base.params);
+    case_pack(c, &k.trajectory.params);
     const struct denoiser_size *s = &k.denoiser.size;
     int sample_dims[3] = {0, s->latent_tokens, s->latent_width};
     const float *sample = case_floats(c, "in/sample", 3, sample_dims);
@@ -363,7 +366,9 @@ static int clt_steps(struct verify *v, struct h5 *f, struct error *e)
     struct control_case *k = &s.k;
     struct verify_case *c = &k->c;
     if (!case_open(c, v, f, 1, e)) case_vae(c, &k->vae);
+    case_prepare(c, &k->vae);
     case_denoiser(c, &k->denoiser, "denoiser.");
+    case_pack(c, &k->denoiser.params);
     const struct denoiser_size *size = &k->denoiser.size;
     int F = k->vae.size.nfeats, feature_dims[1] = {F}, noise_dims[3] = {1, size->latent_tokens, size->latent_width};
     k->batch = 1;

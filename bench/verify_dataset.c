@@ -287,6 +287,9 @@ static int verify_dataset_loader(struct verify *v, struct h5 *f, struct error *e
     s.unit = attribute(f, "unit_length", s.unit);
     if (h5_has_attr(f, "/", "fps"))
         rc = h5_attr_double(f, "/", "fps", &s.fps, e);
+    if (!rc && (s.unit < 1 || s.min_length < s.unit || s.max_length < s.min_length || !(s.fps > 0 && s.fps < 1e4)))
+        rc = error_set(e, ERR_INPUT, "%s: unit_length, min_len, max_len_exclusive or fps is out of range; write the case anew",
+                       h5_path(f));
     if (!rc) rc = items_build(&s, "test", &items, e);
     if (!rc) rc = verify_list(v, f, "t2m", &s, &items, e);
     if (!rc) rc = verify_list(v, f, "motionlcm", &s, &items, e);

@@ -52,11 +52,13 @@ static int evaluation_read(struct h5 *f, struct device *d, struct evaluation *c,
         (rc = read_row(f, "in/mean", nf, &c->mean, e)) || (rc = read_row(f, "in/std", nf, &c->std, e)) ||
         (rc = read_row(f, "in/mean_eval", nf, &c->mean_eval, e)) || (rc = read_row(f, "in/std_eval", nf, &c->std_eval, e)))
         return rc;
+    if (c->ref.n != c->gen.n || c->ref.frames != c->gen.frames)
+        return error_set(e, ERR_INPUT, "%s: in/gen_normalised and in/ref_normalised differ in shape; write the case anew", h5_path(f));
     size_t n = (size_t)c->gen.n, dim = (size_t)c->ev.size.embedding;
     c->padding = calloc((size_t)nf, sizeof *c->padding);
     c->text = malloc(3 * n * dim * sizeof *c->text);
     for (int i = 0; i < 3; i++) c->rows[i] = malloc(n * dim * sizeof *c->rows[i]);
-    if (!c->padding || !c->text || !c->rows[0] || !c->rows[1] || !c->rows[2] || c->ref.n != c->gen.n)
+    if (!c->padding || !c->text || !c->rows[0] || !c->rows[1] || !c->rows[2])
         return error_memory(e, "an evaluation");
     c->emb_gen = c->text + n * dim;
     c->emb_ref = c->emb_gen + n * dim;

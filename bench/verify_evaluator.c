@@ -22,7 +22,14 @@ int array_read(struct h5 *f, const char *name, int rank, int dims[8], float **da
     int rc = h5_shape(f, name, &found, dims, e);
     if (!rc && found != rank)
         rc = error_set(e, ERR_INPUT, "%s: %s has %d dimensions instead of %d", h5_path(f), name, found, rank);
-    return rc ? rc : h5_read_float(f, name, data, &count, e);
+    if (!rc) rc = h5_read_float(f, name, data, &count, e);
+    for (size_t i = 0; !rc && i < count; i++)
+        if (!isfinite((*data)[i])) {
+            free(*data);
+            *data = NULL;
+            rc = error_set(e, ERR_INPUT, "%s: value %zu of %s is not finite; write the case anew", h5_path(f), i, name);
+        }
+    return rc;
 }
 
 int array_ints(struct h5 *f, const char *name, int count, int **data, struct error *e)
@@ -196,6 +203,7 @@ void pair_batch_free(struct pair_batch *p)
     free(p->speech);
     free(p->m_lens);
     free(p->cap_lens);
+    *p = (struct pair_batch){0};
 }
 
 int pair_batch_read(struct h5 *f, const struct evaluator *ev, const char *motions, const char *lengths, struct pair_batch *p,

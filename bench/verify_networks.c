@@ -133,6 +133,7 @@ static int vae(struct verify *v, struct h5 *f, struct error *e)
     struct verify_case c;
     struct vae net = {0};
     if (!case_open(&c, v, f, 1, e)) case_vae(&c, &net);
+    case_prepare(&c, &net);
     int latents = net.size.latent_tokens, width = net.size.latent_width;
     int motion_dims[3] = {0, 0, net.size.nfeats};
     const float *motion = case_floats(&c, "in/motion", 3, motion_dims);
@@ -250,6 +251,7 @@ static int denoiser(struct verify *v, struct h5 *f, struct error *e)
     struct denoiser_case k = {0};
     struct verify_case *c = &k.c;
     if (!case_open(c, v, f, 1, e)) case_denoiser(c, &k.net, "denoiser.");
+    case_pack(c, &k.net.params);
     const struct denoiser_size *s = &k.net.size;
     int lcm = h5_has(f, "in/w_embedding");
     int sample_dims[3] = {0, s->latent_tokens, s->latent_width}, step_dims[1] = {0};
@@ -332,6 +334,7 @@ static int samplers(struct verify *v, struct h5 *f, struct error *e)
     struct denoiser net = {0};
     struct sampler s = {0};
     if (!case_open(c, v, f, 1, e)) case_denoiser(c, &net, "denoiser.");
+    case_pack(c, &net.params);
     make_sampler(c, &s, &net);
     int noise_dims[3] = {0, net.size.latent_tokens, net.size.latent_width};
     const float *noise = case_floats(c, "in/noise", 3, noise_dims);

@@ -101,11 +101,14 @@ static int t5(struct verify *v, struct h5 *f, struct error *e)
         settings.eps = (float)case_number(&c, "layer_norm_eps", 1e-6);
         settings.farthest = case_int(&c, "max_distance", 128);
         struct weight *matrix = weights_find(&w, "linear.weight");
+        const float *values = NULL;
         if (!matrix || matrix->rank != 2)
             case_note(&c, error_set(e, ERR_INPUT, "%s: holds no matrix linear.weight; write the case anew", w.path));
-        else if (!case_note(&c, t5_encoder_load(&x, &c.device, &c.weights, "", &settings, e))) {
-            struct tensor *dense = tape_constant(&c.tape, matrix->data, matrix->shape[0], matrix->shape[1]);
+        else if (!case_note(&c, weight_values(&w, matrix, &values, e)) &&
+                 !case_note(&c, t5_encoder_load(&x, &c.device, &c.weights, "", &settings, e))) {
+            struct tensor *dense = tape_constant(&c.tape, values, matrix->shape[0], matrix->shape[1]);
             check_buckets(&c, &x);
+            case_pack(&c, &x.params);
             check_t5(&c, &x, dense, "short");
             check_t5(&c, &x, dense, "long");
         }
@@ -153,6 +156,7 @@ static int clip(struct verify *v, struct h5 *f, struct error *e)
         settings.eps = (float)case_number(&c, "layer_norm_eps", 1e-5);
         if (!read_weights(&c, "", is_openai ? "_openai" : "_hf", &w) &&
             !case_note(&c, clip_text_load(&x, &c.device, &w, "", &settings, e))) {
+            case_pack(&c, &x.params);
             check_clip(&c, &x, is_openai, "eotpad");
             check_clip(&c, &x, is_openai, "zeropad");
         }
@@ -181,6 +185,7 @@ static int bert(struct verify *v, struct h5 *f, struct error *e)
         const int *types = case_ints(&c, "token_type_ids", 2, dims);
         if (!read_weights(&c, distilled ? "distil" : "", "", &w) &&
             !case_note(&c, bert_encoder_load(&x, &c.device, &w, "", &settings, e))) {
+            case_pack(&c, &x.params);
             struct tensor *last = bert_encoder_run(&c.tape, &x, &batch, distilled ? NULL : types, &embedded, s.layer);
             if (distilled) compare(&c, "", "distilbert_last_hidden_state", NULL, last);
             else {

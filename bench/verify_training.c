@@ -244,15 +244,16 @@ static void compare_points(struct distill_case *k)
 
 /* Weights after the step against FOLDER/NAME. The first step divides each gradient by its own
  * size, so a weight whose clipped gradient is rounding noise may move by up to the rate:
- * determined weights (gradient > 1e-5, or exactly 0) are compared tightly, the others at `loose`. */
+ * determined weights (gradient > 1e-5, or exactly 0 in both runs) are compared tightly, the others
+ * at `loose`. `own`: the gradients computed here, (device). */
 static void compare_weights(struct verify_case *c, const char *folder, const char *gradients, const struct params *p,
-                            const float *flat, double factor, double loose)
+                            const float *flat, const float *own, double factor, double loose)
 {
     char name[240], label[300], shape[64];
     for (int i = 0; i < p->count && !c->code; i++) {
         const struct param *t = p->items[i];
         const float *want = param_reference(c, folder, t), *g = param_reference(c, gradients, t);
-        float *host = case_memory(c, t->count), *got[2], *reference[2];
+        float *host = case_memory(c, t->count), *gradients_here = case_memory(c, t->count), *got[2], *reference[2];
         size_t n[2] = {0, 0};
         for (int part = 0; part < 2; part++) {
             got[part] = case_memory(c, t->count);
@@ -260,8 +261,9 @@ static void compare_weights(struct verify_case *c, const char *folder, const cha
         }
         if (c->code) return;
         c->device.download(&c->device, host, flat + t->offset, t->count);
+        c->device.download(&c->device, gradients_here, own + t->offset, t->count);
         for (size_t k = 0; k < t->count; k++) {
-            double size = fabs((double)g[k]) * factor;
+            double size = fabs((double)(g[k] != 0.0f ? g[k] : gradients_here[k])) * factor;
             int part = size > 0 && size <= 1e-5;
             got[part][n[part]] = host[k];
             reference[part][n[part]++] = want[k];
@@ -304,13 +306,14 @@ static void distill_kind(struct distill_case *k, const char *kind, enum element_
         compare_gradients(c, gradients, &k->online.params, trainer.gradient[0][0]);
         case_note(c, trainer_update(&trainer, rate, c->error));
         double factor = fmin(1, (double)config.clip / (trainer.norm + 1e-6));
+        const float *own = trainer.gradient[0][0];
         snprintf(attr, sizeof attr, "%s/param_after", kind);
-        compare_weights(c, attr, gradients, &k->online.params, k->online.params.x, factor, 2 * rate);
+        compare_weights(c, attr, gradients, &k->online.params, k->online.params.x, own, factor, 2 * rate);
         snprintf(attr, sizeof attr, "%s/target_after", kind);
         if (h5_has(c->file, attr)) {
             float keep = (float)case_number(c, "ema_decay", 0.95), *average = k->target.params.x;
             c->device.combine(&c->device, average, keep, average, 1 - keep, k->online.params.x, k->online.params.total);
-            compare_weights(c, attr, gradients, &k->target.params, average, factor, 2 * rate);
+            compare_weights(c, attr, gradients, &k->target.params, average, own, factor, 2 * rate);
         }
     }
     trainer_free(&trainer);

@@ -2,6 +2,7 @@
 #ifndef MLCM_BUILD_H
 #define MLCM_BUILD_H
 
+#include "published_layout.h"
 #include "set_builder.h"
 
 /* How a long build talks to its caller; any may be NULL. Called from one thread. */
@@ -28,6 +29,11 @@ int build_bandai(const char *root, const struct build_listener *listener,
 int build_humanml3d(const char *root, const char *glove, int kit,
                     const struct build_listener *listener, struct set_builder **out,
                     struct error *e);
+
+/* The same with every folder named. Statistics that are not there are derived, word vectors drawn: who
+ * needs the published ones checks that the files are there. */
+int build_published(const struct published_folders *folders, int kit, const struct build_listener *listener,
+                    struct set_builder **out, struct error *e);
 
 /* A folder (or .tar.xz) of .bvh files of any hierarchy, mapped to 22 joints by
  * `map` (a joint map file; NULL: that of Bandai Namco's skeleton). Captions: NAME.txt

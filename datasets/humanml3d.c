@@ -2,6 +2,7 @@
 
 #include "../engine/file.h"
 #include "../engine/npy.h"
+#include "published_layout.h"
 #include "text_lines.h"
 #include "words.h"
 
@@ -15,10 +16,11 @@ enum { PATH_SIZE = 1300 };
 
 struct reading {
     const char *root;
+    const struct published_folders *folders;
     int kit;
     const struct build_listener *listener;
     struct set_builder *builder;
-    int nfeats, named, done, missing, untold;   /* untold: clips without a text file */
+    int nfeats, named, done, kept, missing, untold;   /* untold: clips without a text file */
 };
 
 static void note(const struct reading *r, const char *format, ...)
@@ -76,13 +78,13 @@ static int find_file(const char *root, const char *const *patterns, char *path)
 }
 
 /* Reads a pair of vectors if both files are there; leaves NULL otherwise. */
-static int read_pair(const struct reading *r, const char *const *mean_names,
+static int read_pair(const char *root, const char *const *mean_names,
                      const char *const *std_names, int count, float *pair[2], struct error *e)
 {
     char path[2][PATH_SIZE];
     int have;
     pair[0] = pair[1] = NULL;
-    if (!find_file(r->root, mean_names, path[0]) || !find_file(r->root, std_names, path[1]))
+    if (!find_file(root, mean_names, path[0]) || !find_file(root, std_names, path[1]))
         return 0;
     int rc = read_vector(path[0], count, &pair[0], &have, e);
     return rc ? rc : read_vector(path[1], count, &pair[1], &have, e);
@@ -91,22 +93,29 @@ static int read_pair(const struct reading *r, const char *const *mean_names,
 static int given_statistics(struct reading *r, float *own[2], struct error *e)
 {
     static const char *const t2m_mean[] = {"meta/mean.npy", "t2m_mean.npy", "../t2m_mean.npy",
-                                           "../evaluator_meta/t2m_mean.npy", NULL};
+                                           "../evaluator_meta/t2m_mean.npy",
+                                           "../../deps/t2m/t2m/Comp_v6_KLD01/meta/mean.npy", NULL};
     static const char *const t2m_std[] = {"meta/std.npy", "t2m_std.npy", "../t2m_std.npy",
-                                          "../evaluator_meta/t2m_std.npy", NULL};
+                                          "../evaluator_meta/t2m_std.npy",
+                                          "../../deps/t2m/t2m/Comp_v6_KLD01/meta/std.npy", NULL};
     static const char *const kit_mean[] = {"meta/mean.npy", "kit_mean.npy", "../kit_mean.npy",
-                                           "../evaluator_meta/kit_mean.npy", NULL};
+                                           "../evaluator_meta/kit_mean.npy",
+                                           "../../deps/t2m/kit/Comp_v6_KLD005/meta/mean.npy", NULL};
     static const char *const kit_std[] = {"meta/std.npy", "kit_std.npy", "../kit_std.npy",
-                                          "../evaluator_meta/kit_std.npy", NULL};
+                                          "../evaluator_meta/kit_std.npy",
+                                          "../../deps/t2m/kit/Comp_v6_KLD005/meta/std.npy", NULL};
+    static const char *const mean_only[] = {"mean.npy", NULL}, *const std_only[] = {"std.npy", NULL};
     static const char *const raw_mean[] = {"Mean_raw.npy", "humanml_spatial_norm/Mean_raw.npy",
                                            "../humanml_spatial_norm/Mean_raw.npy", NULL};
     static const char *const raw_std[] = {"Std_raw.npy", "humanml_spatial_norm/Std_raw.npy",
                                           "../humanml_spatial_norm/Std_raw.npy", NULL};
     float *eval[2], *raw[2] = {NULL, NULL};
-    int rc = read_pair(r, r->kit ? kit_mean : t2m_mean, r->kit ? kit_std : t2m_std, r->nfeats, eval, e);
+    const char *given = r->folders->evaluator_statistics, *spatial = r->folders->spatial_statistics;
+    int rc = given ? read_pair(given, mean_only, std_only, r->nfeats, eval, e)
+                   : read_pair(r->root, r->kit ? kit_mean : t2m_mean, r->kit ? kit_std : t2m_std, r->nfeats, eval, e);
     /* KIT-ML's published pair holds the means twice: the joints themselves are used. */
     if (!rc && !r->kit)
-        rc = read_pair(r, raw_mean, raw_std, 66, raw, e);
+        rc = read_pair(spatial ? spatial : r->root, raw_mean, raw_std, 66, raw, e);
     if (!rc && !eval[0])
         note(r, "evaluators' mean.npy and std.npy not found: derived from Mean.npy and Std.npy "
                 "(root and contacts divided by 25)");
@@ -155,6 +164,7 @@ static int read_clip(struct reading *r, const char *name, const char *split, str
         rc = set_builder_nan(r->builder, name, e);
     } else {
         rc = set_builder_clip(r->builder, name, split, features, length, "", e);
+        r->kept++;
         snprintf(path, sizeof path, "%s/texts/%s.txt", r->root, name);
         if (!rc && !file_exists(path))
             r->untold++;
@@ -199,6 +209,9 @@ static int read_splits(struct reading *r, struct error *e)
         rc = read_split(r, names[k], count[k], splits[k], e);
     for (int k = 0; k < 3; k++)
         file_list_free(names[k], count[k]);
+    if (!rc && !r->kept)
+        rc = error_set(e, ERR_INPUT, "%s: no clip is left of %d named ones: %d have no file in new_joint_vecs, the others "
+                       "hold values that are not finite; fetch it again", r->root, r->named, r->missing);
     if (!rc && r->missing)
         note(r, "%d of %d named clips have no file in new_joint_vecs", r->missing, r->named);
     if (!rc && r->untold)
@@ -210,7 +223,7 @@ static int read_splits(struct reading *r, struct error *e)
 
 static int read_words(struct reading *r, const char *glove, struct error *e)
 {
-    static const char *const folders[] = {"glove", "../glove", NULL};
+    static const char *const folders[] = {"glove", "../glove", "../../deps/glove", NULL};
     char path[PATH_SIZE + 40];
     struct words words;
     if (glove) {
@@ -237,7 +250,16 @@ static int read_words(struct reading *r, const char *glove, struct error *e)
 int build_humanml3d(const char *root, const char *glove, int kit,
                     const struct build_listener *listener, struct set_builder **out, struct error *e)
 {
-    struct reading r = {.root = root, .kit = kit, .listener = listener, .nfeats = kit ? 251 : 263};
+    const struct published_folders folders = {.data = root, .words = glove};
+    return build_published(&folders, kit, listener, out, e);
+}
+
+int build_published(const struct published_folders *folders, int kit, const struct build_listener *listener,
+                    struct set_builder **out, struct error *e)
+{
+    const char *root = folders->data;
+    static const char *const mark[] = {PUBLISHED_SYNTHETIC_MARK, NULL};
+    struct reading r = {.root = root, .folders = folders, .kit = kit, .listener = listener, .nfeats = kit ? 251 : 263};
     static const char *const mean_name[] = {"Mean.npy", NULL}, *const std_name[] = {"Std.npy", NULL};
     float *own[2] = {NULL, NULL};
     int rc = 0, have = 0;
@@ -254,8 +276,10 @@ int build_humanml3d(const char *root, const char *glove, int kit,
     for (int i = 0; !rc && own[1] && i < r.nfeats; i++)
         if (own[1][i] <= 0)
             rc = error_set(e, ERR_INPUT, "%s: value %d is not positive", path, i);
+    int synthetic = find_file(root, mark, path);
     const struct set_layout layout = {
-        .name = kit ? "kit" : "humanml3d", .skeleton = skeleton_of_features(r.nfeats),
+        .name = kit ? synthetic ? "kit-synthetic" : "kit" : synthetic ? "humanml3d-synthetic" : "humanml3d",
+        .skeleton = skeleton_of_features(r.nfeats),
         .nfeats = r.nfeats, .njoints = kit ? 21 : 22, .fps = kit ? 12.5 : 20.0,
         .min_length = kit ? 24 : 40, .max_length = 200, .unit = 4};
     if (!rc)
@@ -272,7 +296,7 @@ int build_humanml3d(const char *root, const char *glove, int kit,
         }
     }
     if (!rc)
-        rc = read_words(&r, glove, e);
+        rc = read_words(&r, folders->words, e);
     free(own[0]);
     free(own[1]);
     if (rc) {

@@ -270,7 +270,8 @@ static int hand_over(struct set_builder *b, struct error *e)
     const struct caption *next = b->captions;
     for (int c = 0; c < s->nclips; c++) {
         s->clips[c].captions = next;
-        next += s->clips[c].ncaptions;
+        if (next)
+            next += s->clips[c].ncaptions;
     }
     if (b->captions && pool_adopt(b->pool, b->captions) != 0)
         return error_memory(e, "a motion set");
@@ -298,9 +299,11 @@ int set_builder_finish(struct set_builder *b, struct set *out, struct error *e)
         b->set.noriginal = b->set.nclips + b->set.nnan;
     *out = b->set;
     out->memory = b->pool;
-    set_statistics_hash(out, out->statistics_sha256);
     free(b);
-    return 0;
+    rc = set_statistics_hash(out, out->statistics_sha256, e);
+    if (rc)
+        set_free(out);
+    return rc;
 }
 
 void set_free(struct set *s)
@@ -310,13 +313,10 @@ void set_free(struct set *s)
     *s = (struct set){0};
 }
 
-void set_statistics_hash(const struct set *s, char hex[65])
+int set_statistics_hash(const struct set *s, char hex[65], struct error *e)
 {
     struct sha256 *h = sha256_new();
-    hex[0] = '\0';
-    if (!h)
-        return;
     sha256_add(h, s->mean, (size_t)s->nfeats * sizeof *s->mean);
     sha256_add(h, s->std, (size_t)s->nfeats * sizeof *s->std);
-    sha256_text(h, hex);
+    return sha256_text(h, hex) ? error_memory(e, "a motion set") : 0;
 }

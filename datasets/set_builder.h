@@ -54,6 +54,6 @@ int set_builder_finish(struct set_builder *b, struct set *out, struct error *e);
 int set_write(const char *path, const struct set *s, struct error *e);
 
 /* The hash of mean and std (little-endian floats) that results documents name. */
-void set_statistics_hash(const struct set *s, char hex[65]);
+int set_statistics_hash(const struct set *s, char hex[65], struct error *e);
 
 #endif

@@ -432,7 +432,7 @@ int set_read(const char *path, struct set *s, struct error *e)
     }
     h5_close(r.f);
     if (!rc) rc = sha256_file(path, s->sha256, e);
-    if (!rc) set_statistics_hash(s, s->statistics_sha256);
+    if (!rc) rc = set_statistics_hash(s, s->statistics_sha256, e);
     if (rc)
         set_free(s);
     return rc;

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TEXT_LIMIT = 64 << 20, TOKENS_SIZE = 4096 };
+enum { TEXT_LIMIT = 64 << 20, TOKENS_SIZE = 4096, LONGEST_NAME = 200 };
 
 /* The next line of a text that is cut up in place, blanks at both ends dropped;
  * NULL at the end. */
@@ -29,13 +29,59 @@ static char *next_line(char **at)
     return line;
 }
 
+/* The lines below are C strings: a NUL would hide what follows it. */
+static int read_text(const char *path, char **text, size_t *size, struct error *e)
+{
+    int rc = file_read(path, TEXT_LIMIT, text, size, e);
+    if (rc)
+        return rc;
+    if (utf8_valid(*text, *size) && !memchr(*text, 0, *size))
+        return 0;
+    rc = error_set(e, ERR_INPUT, "%s: %s", path,
+                   memchr(*text, 0, *size) ? "holds a NUL byte and is no text; fetch it again" : "is not UTF-8; convert it");
+    free(*text);
+    *text = NULL;
+    return rc;
+}
+
+static int is_name(const char *line)
+{
+    if (strlen(line) > LONGEST_NAME || *line == '.' || strchr(line, '/'))
+        return 0;
+    while (*line && (unsigned char)*line >= 0x20 && *line != 0x7f)
+        line++;
+    return *line == '\0';
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* A clip that is listed twice would count twice in every measure. */
+static int check_distinct(const char *path, char *const *names, int count, struct error *e)
+{
+    int rc = 0;
+    char **sorted = malloc(((size_t)count + 1) * sizeof *sorted);
+    if (!sorted)
+        return error_memory(e, path);
+    if (count)
+        memcpy(sorted, names, (size_t)count * sizeof *sorted);
+    qsort(sorted, (size_t)count, sizeof *sorted, by_text);
+    for (int i = 1; i < count && !rc; i++)
+        if (strcmp(sorted[i - 1], sorted[i]) == 0)
+            rc = error_set(e, ERR_INPUT, "%s: \"%s\" is listed twice; remove one", path, sorted[i]);
+    free(sorted);
+    return rc;
+}
+
 int names_read(const char *path, char ***names, int *count, struct error *e)
 {
     char *text = NULL, *at, *line;
     size_t size = 0;
     *names = NULL;
     *count = 0;
-    int rc = file_read(path, TEXT_LIMIT, &text, &size, e);
+    int rc = read_text(path, &text, &size, e);
     if (rc)
         return rc;
     size_t lines = 1;
@@ -47,7 +93,7 @@ int names_read(const char *path, char ***names, int *count, struct error *e)
     for (at = text; !rc && (line = next_line(&at)) != NULL;) {
         if (!*line)
             continue;
-        if (strchr(line, '/') || *line == '.')
+        if (!is_name(line))
             rc = error_set(e, ERR_INPUT, "%s: \"%.60s\" is not a clip name", path, line);
         else if (!(list[*count] = strdup(line)))
             rc = error_memory(e, path);
@@ -55,6 +101,8 @@ int names_read(const char *path, char ***names, int *count, struct error *e)
             ++*count;
     }
     free(text);
+    if (!rc)
+        rc = check_distinct(path, list, *count, e);
     if (rc) {
         file_list_free(list, *count);
         *count = 0;
@@ -104,13 +152,9 @@ int captions_read(const char *path, int plain, struct set_builder *b, int *malfo
     char *text = NULL, *at, *one;
     size_t size = 0, capacity = 1;
     *malformed = 0;
-    int rc = file_read(path, TEXT_LIMIT, &text, &size, e);
+    int rc = read_text(path, &text, &size, e);
     if (rc)
         return rc;
-    if (!utf8_valid(text, size)) {
-        free(text);
-        return error_set(e, ERR_INPUT, "%s: is not UTF-8; convert it", path);
-    }
     for (size_t i = 0; i < size; i++)
         capacity += text[i] == '\n';
     struct line *lines = calloc(capacity, sizeof *lines);

@@ -5,6 +5,7 @@
 #include "set_builder.h"
 
 /* Names of a split file, one a line, blanks around them and empty lines dropped.
+ * A name that is no plain file name, or is listed twice, is an ERR_INPUT.
  * *names: file_list_free. */
 int names_read(const char *path, char ***names, int *count, struct error *e);
 

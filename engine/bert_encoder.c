@@ -71,12 +71,14 @@ static int describe(struct bert_encoder *x, const struct weights *w, const char 
     struct text_stack_size size = {.layers = text_layers_count(w, prefix, n), .heads = settings->heads, .width = width,
                                    .inner = width, .feed_forward = feed->shape[0], .biases = 1,
                                    .activation = settings->activation, .eps = settings->eps};
+    int rc = text_stack_match(w, prefix, &size, e);
+    if (rc) return rc;
     struct params *p = &x->params;
     x->words = params_add(p, INIT_ZERO, 0, "words", 2, x->vocabulary, width, 1);
     x->positions = params_add(p, INIT_ZERO, 0, "positions", 2, x->position_count, width, 1);
     if (types) x->types = params_add(p, INIT_ZERO, 0, "types", 2, x->type_count, width, 1);
     x->norm = norm_add(p, "norm", width);
-    int rc = text_stack_add(p, &x->stack, &size, e);
+    rc = text_stack_add(p, &x->stack, &size, e);
     if (rc) return error_prefix(e, "%s", w->path);
     if (pooler) x->pooler = linear_add(p, "pooler", width, width, 1);
     return params_allocate(p, e);

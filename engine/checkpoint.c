@@ -1,4 +1,5 @@
 #include "checkpoint.h"
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -11,6 +12,18 @@ static int *card_field(struct checkpoint_card *c, int i)
 }
 enum { CARD_FIELDS = 7 };
 
+static int control_write(struct h5 *f, const struct checkpoint_card *card, struct error *e)
+{
+    const int positions[2] = {card->njoints, 3};
+    int rc = h5_write_float(f, "statistics/raw_mean", 2, positions, card->raw_mean, e);
+    if (!rc) rc = h5_write_float(f, "statistics/raw_std", 2, positions, card->raw_std, e);
+    if (!rc) rc = h5_write_int(f, "control/joints", 1, &card->control_joint_count, card->control_joints, e);
+    if (!rc) rc = h5_write_attr_string(f, "/", "base_fingerprint", card->base, e);
+    if (!rc) rc = h5_write_attr_double(f, "/", "control_share", card->control_share, e);
+    if (!rc) rc = h5_write_attr_int(f, "/", "control_spatial", card->control_spatial, e);
+    return rc;
+}
+
 static int card_write(struct h5 *f, const struct checkpoint_card *card, struct error *e)
 {
     struct checkpoint_card copy = *card;
@@ -20,6 +33,32 @@ static int card_write(struct h5 *f, const struct checkpoint_card *card, struct e
     if (!rc && card->vae[0]) rc = h5_write_attr_string(f, "/", "vae_fingerprint", card->vae, e);
     if (!rc) rc = h5_write_float(f, "statistics/mean", 1, &card->nfeats, card->mean, e);
     if (!rc) rc = h5_write_float(f, "statistics/std", 1, &card->nfeats, card->std, e);
+    if (!rc && card->raw_mean) rc = control_write(f, card, e);
+    return rc;
+}
+
+static int control_read(struct h5 *f, const char *path, struct checkpoint_card *card, struct error *e)
+{
+    int32_t *joints = NULL;
+    int64_t spatial = 0;
+    size_t count = 0, raw[2] = {0};
+    int rc = h5_read_float(f, "statistics/raw_mean", &card->raw_mean, &raw[0], e);
+    if (!rc) rc = h5_read_float(f, "statistics/raw_std", &card->raw_std, &raw[1], e);
+    if (!rc) rc = h5_read_int(f, "control/joints", &joints, &count, e);
+    if (!rc) rc = h5_attr_string(f, "/", "base_fingerprint", card->base, sizeof card->base, e);
+    if (!rc) rc = h5_attr_double(f, "/", "control_share", &card->control_share, e);
+    if (!rc) rc = h5_attr_int(f, "/", "control_spatial", &spatial, e);
+    int good = !rc && raw[0] == 3 * (size_t)card->njoints && raw[1] == raw[0] && count >= 1 && count <= CHECKPOINT_CONTROL_JOINTS &&
+               card->control_share > 0 && card->control_share <= 100 && (spatial == 0 || spatial == 1);
+    for (size_t i = 0; good && i < count; i++) {
+        good = joints[i] >= 0 && joints[i] < card->njoints;
+        card->control_joints[i] = joints[i];
+    }
+    for (size_t i = 0; good && i < raw[0]; i++) good = isfinite(card->raw_mean[i]) && card->raw_std[i] > 0 && isfinite(card->raw_std[i]);
+    if (!rc && !good) rc = error_set(e, ERR_INPUT, "%s: the joints that it controls, or their statistics, are none; the file is damaged", path);
+    card->control_joint_count = good ? (int)count : 0;
+    card->control_spatial = (int)spatial;
+    free(joints);
     return rc;
 }
 
@@ -44,6 +83,7 @@ int checkpoint_card_read(const char *path, struct checkpoint_card *card, struct 
         rc = h5_attr_string(f, "/", "vae_fingerprint", card->vae, sizeof card->vae, e);
     if (!rc) rc = h5_read_float(f, "statistics/mean", &card->mean, &n[0], e);
     if (!rc) rc = h5_read_float(f, "statistics/std", &card->std, &n[1], e);
+    if (!rc && h5_has(f, "control/joints")) rc = control_read(f, path, card, e);
     h5_close(f);
     if (!rc && (n[0] != (size_t)card->nfeats || n[1] != n[0] || card->njoints < 2 || 4 + 3 * (card->njoints - 1) > card->nfeats))
         rc = error_set(e, ERR_INPUT, "%s: statistics of %zu values for %d features; the file is damaged", path, n[0], card->nfeats);
@@ -55,6 +95,8 @@ void checkpoint_card_free(struct checkpoint_card *card)
 {
     free(card->mean);
     free(card->std);
+    free(card->raw_mean);
+    free(card->raw_std);
     *card = (struct checkpoint_card){0};
 }
 
@@ -156,7 +198,10 @@ int checkpoint_pack(const char *from, const char *to, struct error *e)
         rc = copy_rest(from, f, e);
         for (int i = 0; i < w.count && !rc; i++) {
             snprintf(name, sizeof name, "weights/%s", w.items[i].name);
-            rc = h5_write_half(f, name, w.items[i].rank, w.items[i].shape, w.items[i].data, e);
+            const float *values = NULL;
+            rc = weight_values(&w, &w.items[i], &values, e);
+            if (!rc) rc = h5_write_half(f, name, w.items[i].rank, w.items[i].shape, values, e);
+            weight_done(&w, &w.items[i]);
         }
         if (!rc) rc = h5_commit(f, e);
         else h5_close(f);

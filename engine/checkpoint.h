@@ -10,6 +10,7 @@ struct checkpoint_part {
     const struct params *params;
     const char *prefix;             /* "vae.", "denoiser.", "text." */
 };
+enum { CHECKPOINT_CONTROL_JOINTS = 22 };
 /* What a generator needs beside its tensors: heads are not in them, nor are the statistics. */
 struct checkpoint_card {
     int vae_heads, denoiser_heads, text_heads;
@@ -18,6 +19,14 @@ struct checkpoint_card {
     int nfeats, njoints;
     char vae[65];                   /* fingerprint of the VAE that makes its latents; "" if unknown */
     float *mean, *std;              /* (nfeats) host */
+    /* of a ControlNet's file: the generator's fingerprint ("" elsewhere), and the statistics of the
+     * joints' global positions in metres, (njoints, 3) host, NULL elsewhere */
+    char base[65];
+    float *raw_mean, *raw_std;
+    /* … and what it learnt to follow: these joints, in the first `control_share` percent of the frames
+     * (control_spatial 0) or one of them in frames at random (1) */
+    int control_joints[CHECKPOINT_CONTROL_JOINTS], control_joint_count, control_spatial;
+    double control_share;
 };
 int checkpoint_card_read(const char *path, struct checkpoint_card *card, struct error *e);
 void checkpoint_card_free(struct checkpoint_card *card);

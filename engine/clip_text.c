@@ -60,10 +60,12 @@ static int describe(struct clip_text *x, const struct weights *w, const char *pr
                                    .heads = settings->heads > 0 ? settings->heads : width / 64, .width = width,
                                    .inner = width, .feed_forward = feed->shape[0], .biases = 1, .norm_first = 1,
                                    .activation = settings->activation, .eps = settings->eps};
+    int rc = text_stack_match(w, prefix, &size, e);
+    if (rc) return rc;
     struct params *p = &x->params;
     x->table = params_add(p, INIT_ZERO, 0, "tokens", 2, x->vocabulary, width, 1);
     x->positions = params_add(p, INIT_ZERO, 0, "positions", 2, x->context, width, 1);
-    int rc = text_stack_add(p, &x->stack, &size, e);
+    rc = text_stack_add(p, &x->stack, &size, e);
     if (rc) return error_prefix(e, "%s", w->path);
     x->norm = norm_add(p, "norm", width);
     if (x->features) x->projection = linear_add(p, "projection", width, x->features, 0);

@@ -2,7 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
-int controlnet_create(struct controlnet *n, struct device *d, const struct controlnet_size *size, struct error *e)
+/* Registers the parameters without memory for them. */
+static int controlnet_add(struct controlnet *n, struct device *d, const struct controlnet_size *size, struct error *e)
 {
     char name[80];
     memset(n, 0, sizeof *n);
@@ -27,7 +28,13 @@ int controlnet_create(struct controlnet *n, struct device *d, const struct contr
     }
     if (n->embedding[2].weight) n->embedding[2].weight->rule = INIT_ZERO;
     if (n->embedding[2].bias) n->embedding[2].bias->rule = INIT_ZERO;
-    rc = params_allocate(p, e);
+    return 0;
+}
+
+int controlnet_create(struct controlnet *n, struct device *d, const struct controlnet_size *size, struct error *e)
+{
+    int rc = controlnet_add(n, d, size, e);
+    if (!rc) rc = params_allocate(&n->base.params, e);
     if (rc) controlnet_free(n);
     return rc;
 }
@@ -46,12 +53,16 @@ int controlnet_size_from(const struct weights *w, const char *prefix, int heads,
     const struct weight *first = weights_find(w, name);
     if (!first || first->rank != 2)
         return error_set(e, ERR_INPUT, "%s: no ControlNet under '%s'; use a checkpoint of motion control", w->path, prefix);
-    int rc = denoiser_size_from(w, prefix, heads, text_act, &size->denoiser, e);
+    int rc = denoiser_size_read(w, prefix, heads, text_act, &size->denoiser, e);
     if (rc) return rc;
     snprintf(name, sizeof name, "%scontrolnet_cond_embedding.4.weight", prefix);
     size->embedding_width = first->shape[0];
     size->embedding_act = weights_find(w, name) ? ACT_SILU : ACT_NONE;
-    return 0;
+    struct controlnet expected;
+    rc = controlnet_add(&expected, NULL, size, e);
+    rc = rc ? error_prefix(e, "%s", w->path) : params_match(&expected.base.params, w, prefix, e);
+    controlnet_free(&expected);
+    return rc;
 }
 
 int controlnet_initialise(struct controlnet *n, const struct denoiser *from, uint64_t seed, struct error *e)

@@ -21,7 +21,7 @@ struct controlnet {
 /* Parameters allocated on d, not yet initialised. Free with controlnet_free. */
 int controlnet_create(struct controlnet *n, struct device *d, const struct controlnet_size *size, struct error *e);
 void controlnet_free(struct controlnet *n);
-/* Reads sizes from the tensors of a checkpoint. heads and text_act are not in it and are given;
+/* Reads sizes from the tensors of a checkpoint and compares all of them. heads (4 in the published models) and text_act are not in it and are given;
  * latent_tokens is 1, the caller sets it (the trajectory encoder's tensors tell it). */
 int controlnet_size_from(const struct weights *w, const char *prefix, int heads, enum activation text_act,
                          struct controlnet_size *size, struct error *e);

@@ -1,13 +1,15 @@
 /* The reference device: host memory, OpenMP, OpenBLAS called one thread a piece. */
-#include "cpu_device.h"
+#include "cpu_packed.h"
 #include <omp.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 void openblas_set_num_threads(int count);
 
-enum { SLOTS = 64 };
+enum { SLOTS = 64, HUGE_PAGE = 1 << 21, LARGE = 1 << 23 };
 struct cpu_state {
     struct {
         float *memory;
@@ -36,7 +38,20 @@ static float *host_alloc(struct device *d, size_t count)
 {
     (void)d;
     if (count > (size_t)1 << 40) return NULL;
-    return aligned_alloc(64, (count * sizeof(float) + 127) / 64 * 64);
+    if (count * sizeof(float) < LARGE) return aligned_alloc(64, (count * sizeof(float) + 127) / 64 * 64);
+    size_t size = (count * sizeof(float) + 64 + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+    void *memory = aligned_alloc(HUGE_PAGE, size);
+    if (memory) madvise(memory, size, MADV_HUGEPAGE);   /* weights are read from end to end: fewer address look-ups */
+    return memory;
+}
+
+/* Whole pages between the ends; less than that is not worth a call. */
+static void host_discard(struct device *d, float *memory, size_t count)
+{
+    enum { PAGE = 4096, LEAST = 64 * PAGE };
+    uintptr_t from = ((uintptr_t)memory + PAGE - 1) / PAGE * PAGE, to = (uintptr_t)(memory + count) / PAGE * PAGE;
+    (void)d;
+    if (to >= from + LEAST) madvise((void *)from, to - from, MADV_DONTNEED);
 }
 
 static void host_release(struct device *d, float *memory)
@@ -78,6 +93,7 @@ int device_open_cpu(struct device *d, int threads, struct error *e)
         .state = state,
         .alloc = host_alloc,
         .release = host_release,
+        .discard = host_discard,
         .upload = host_upload,
         .download = host_upload,
         .copy = host_copy,
@@ -85,6 +101,10 @@ int device_open_cpu(struct device *d, int threads, struct error *e)
         .synchronise = host_synchronise,
         .linear = cpu_linear,
         .linear_backward = cpu_linear_backward,
+        .packed_count = cpu_packed_count,
+        .pack = cpu_pack,
+        .linear_packed = cpu_linear_packed,
+        .transformer = cpu_transformer,
         .activate = cpu_activate,
         .activate_backward = cpu_activate_backward,
         .dropout = cpu_dropout,

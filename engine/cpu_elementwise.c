@@ -15,7 +15,7 @@ void cpu_activate(struct device *d, float *y, const float *x, size_t n, enum act
 {
     switch (act) {
     case ACT_GELU: FOR_PIECES(n) y[i] = cpu_gelu(x[i]); break;
-    case ACT_RELU: FOR_PIECES(n) y[i] = x[i] > 0 ? x[i] : 0; break;
+    case ACT_RELU: FOR_PIECES(n) y[i] = x[i] < 0 ? 0 : x[i]; break;      /* NaN stays NaN */
     case ACT_SILU: FOR_PIECES(n) y[i] = x[i] * cpu_sigmoid(x[i]); break;
     case ACT_LEAKY: FOR_PIECES(n) y[i] = x[i] > 0 ? x[i] : 0.2f * x[i]; break;
     case ACT_GELU_TANH: FOR_PIECES(n) y[i] = cpu_gelu_tanh(x[i]); break;

@@ -23,7 +23,7 @@ static void bias_and_activation(float *y, float *pre, const float *b, int n, int
             for (int j = 0; j < oc; j++) keep[j] = row[j];
         switch (act) {
         case ACT_GELU: for (int j = 0; j < oc; j++) row[j] = cpu_gelu(row[j]); break;
-        case ACT_RELU: for (int j = 0; j < oc; j++) row[j] = row[j] > 0 ? row[j] : 0; break;
+        case ACT_RELU: for (int j = 0; j < oc; j++) row[j] = row[j] < 0 ? 0 : row[j]; break;
         case ACT_SILU: for (int j = 0; j < oc; j++) row[j] = row[j] * cpu_sigmoid(row[j]); break;
         case ACT_LEAKY: for (int j = 0; j < oc; j++) row[j] = row[j] > 0 ? row[j] : 0.2f * row[j]; break;
         case ACT_GELU_TANH: for (int j = 0; j < oc; j++) row[j] = cpu_gelu_tanh(row[j]); break;

@@ -89,19 +89,20 @@ void cpu_recover_joints(struct device *d, float *joints, float *yaw, const float
     size_t width = (size_t)njoints * 3;
 #pragma omp parallel for schedule(static) num_threads(d->threads) if (batch > 1)
     for (int b = 0; b < batch; b++) {
-        float angle = 0, px = 0, pz = 0;
+        double angle = 0, root_x = 0, root_z = 0;   /* sums over the whole clip */
         for (int t = 0; t < frames; t++) {
             size_t row = (size_t)b * (size_t)frames + (size_t)t;
             const float *f = x + row * (size_t)nfeats;
             float *out = joints + row * width;
-            if (t > 0) angle += f[-nfeats] * std[0] + mean[0];
-            if (yaw) yaw[row] = angle;
-            float c = cosf(2 * angle), s = sinf(2 * angle);
+            if (t > 0) angle += (double)f[-nfeats] * (double)std[0] + (double)mean[0];
+            if (yaw) yaw[row] = (float)angle;
+            float c = (float)cos(2 * angle), s = (float)sin(2 * angle);
             if (t > 0) {
                 float vx = f[1 - nfeats] * std[1] + mean[1], vz = f[2 - nfeats] * std[2] + mean[2];
-                px += vx * c - vz * s;
-                pz += vx * s + vz * c;
+                root_x += (double)(vx * c - vz * s);
+                root_z += (double)(vx * s + vz * c);
             }
+            const float px = (float)root_x, pz = (float)root_z;
             out[0] = px;
             out[1] = f[3] * std[3] + mean[3];
             out[2] = pz;
@@ -124,14 +125,14 @@ void cpu_recover_joints_backward(struct device *d, float *dx, const float *djoin
     size_t width = (size_t)njoints * 3;
 #pragma omp parallel for schedule(static) num_threads(d->threads) if (batch > 1)
     for (int b = 0; b < batch; b++) {
-        float gpx = 0, gpz = 0, gangle = 0;   /* gradients that flow back along time */
+        double sum_x = 0, sum_z = 0, gangle = 0;   /* gradients that flow back along time */
         for (int t = frames - 1; t >= 0; t--) {
             size_t row = (size_t)b * (size_t)frames + (size_t)t;
             const float *f = x + row * (size_t)nfeats, *g = djoints + row * width;
             float *o = dx + row * (size_t)nfeats;
             float c = cosf(2 * yaw[row]), s = sinf(2 * yaw[row]), turn = 0;
-            gpx += g[0];
-            gpz += g[2];
+            sum_x += (double)g[0];
+            sum_z += (double)g[2];
             o[3] += g[1] * std[3];
             for (int j = 1; j < njoints; j++) {
                 int at = 4 + 3 * (j - 1);
@@ -141,16 +142,17 @@ void cpu_recover_joints_backward(struct device *d, float *dx, const float *djoin
                 o[at + 1] += g[3 * j + 1] * std[at + 1];
                 o[at + 2] += (gz * c - gx * s) * std[at + 2];
                 turn += gx * (-lx * s - lz * c) + gz * (lx * c - lz * s);
-                gpx += gx;
-                gpz += gz;
+                sum_x += (double)gx;
+                sum_z += (double)gz;
             }
             if (t == 0) continue;
+            const float gpx = (float)sum_x, gpz = (float)sum_z;
             float vx = f[1 - nfeats] * std[1] + mean[1], vz = f[2 - nfeats] * std[2] + mean[2];
             o[1 - nfeats] += (gpx * c + gpz * s) * std[1];
             o[2 - nfeats] += (gpz * c - gpx * s) * std[2];
             turn += gpx * (-vx * s - vz * c) + gpz * (vx * c - vz * s);
-            gangle += 2 * turn;               /* a_t holds every f_s[0] with s < t */
-            o[-nfeats] += gangle * std[0];
+            gangle += 2 * (double)turn;       /* a_t holds every f_s[0] with s < t */
+            o[-nfeats] += (float)gangle * std[0];
         }
     }
 }

@@ -25,6 +25,7 @@ int denoiser_add(struct denoiser *d, struct device *device, const struct denoise
     d->time1 = linear_add(p, "time_embedding.linear_1", size->time_width, tr->width, 1);
     if (size->guidance_width)
         d->guidance = params_add(p, INIT_ZERO, 0, "time_embedding.cond_proj.weight", 2, size->time_width, size->guidance_width, 1);
+    if (d->guidance) d->guidance->matrix = 1;
     d->time2 = linear_add(p, "time_embedding.linear_2", tr->width, tr->width, 1);
     d->text = linear_add(p, "emb_proj.1", size->text_width, tr->width, 1);
     d->positions = params_add(p, INIT_POSITIVE, 1, "query_pos.pe", 3, size->positions, 1, tr->width);
@@ -47,24 +48,33 @@ void denoiser_free(struct denoiser *d)
     memset(d, 0, sizeof *d);
 }
 
-struct tensor *denoiser_sequence(struct tape *t, const struct denoiser *d, const struct denoiser_input *in,
-                                 struct tensor **time_embedding)
+struct tensor *denoiser_time_tokens(struct tape *t, const struct denoiser *d, struct tensor *time, struct tensor *guidance)
 {
-    if (!in->latent || !in->time || !in->text) return NULL;
-    int latents = d->size.latent_tokens, counts[3] = {latents, 1, in->text_tokens};
-    struct tensor *x = d->size.projections ? linear_run(t, &d->latent_pre, in->latent, ACT_NONE) : in->latent;
-    struct tensor *time = in->time;
-    if (in->guidance) {
+    if (guidance) {
         if (!d->guidance) {
             tape_error(t, "guidance features given to a denoiser without cond_proj");
             return NULL;
         }
         struct tensor *w = tape_param(t, d->guidance, 0, d->guidance->shape[0]);
-        time = op_add(t, time, op_linear(t, in->guidance, w, NULL, ACT_NONE));
+        time = op_add(t, time, op_linear(t, guidance, w, NULL, ACT_NONE));
     }
-    time = linear_run(t, &d->time2, linear_run(t, &d->time1, time, ACT_SILU), ACT_NONE);
+    return linear_run(t, &d->time2, linear_run(t, &d->time1, time, ACT_SILU), ACT_NONE);
+}
+
+struct tensor *denoiser_text_tokens(struct tape *t, const struct denoiser *d, struct tensor *text)
+{
+    return linear_run(t, &d->text, op_activate(t, text, d->size.text_act), ACT_NONE);
+}
+
+struct tensor *denoiser_sequence(struct tape *t, const struct denoiser *d, const struct denoiser_input *in,
+                                 struct tensor **time_embedding)
+{
+    if (!in->latent || !(in->time || in->time_token) || !(in->text || in->text_tokens_ready)) return NULL;
+    int latents = d->size.latent_tokens, counts[3] = {latents, 1, in->text_tokens};
+    struct tensor *x = d->size.projections ? linear_run(t, &d->latent_pre, in->latent, ACT_NONE) : in->latent;
+    struct tensor *time = in->time_token ? in->time_token : denoiser_time_tokens(t, d, in->time, in->guidance);
     if (time_embedding) *time_embedding = time;
-    struct tensor *text = linear_run(t, &d->text, op_activate(t, in->text, d->size.text_act), ACT_NONE);
+    struct tensor *text = in->text_tokens_ready ? in->text_tokens_ready : denoiser_text_tokens(t, d, in->text);
     struct tensor *parts[3] = {x, time, text};
     struct tensor *s = op_concat(t, parts, counts, 3, in->batch);
     return op_add_positions(t, s, tape_param(t, d->positions, 0, d->size.positions), in->batch);
@@ -114,6 +124,18 @@ struct tensor *guidance_feature_rows(struct tape *t, const float *w, int batch, 
 }
 
 int denoiser_size_from(const struct weights *w, const char *prefix, int heads, enum activation text_act,
+                       struct denoiser_size *size, struct error *e)
+{
+    struct denoiser expected;
+    int rc = denoiser_size_read(w, prefix, heads, text_act, size, e);
+    if (rc) return rc;
+    rc = denoiser_add(&expected, NULL, size, 1, e);
+    rc = rc ? error_prefix(e, "%s", w->path) : params_match(&expected.params, w, prefix, e);
+    denoiser_free(&expected);
+    return rc;
+}
+
+int denoiser_size_read(const struct weights *w, const char *prefix, int heads, enum activation text_act,
                        struct denoiser_size *size, struct error *e)
 {
     char name[300];

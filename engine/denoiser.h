@@ -27,9 +27,14 @@ struct denoiser {
  * with denoiser_free, which is safe on a zeroed struct and after an error. */
 int denoiser_create(struct denoiser *d, struct device *device, const struct denoiser_size *size, struct error *e);
 void denoiser_free(struct denoiser *d);
-/* Reads sizes from the tensors of a checkpoint; heads, the text's activation and the number of latent tokens
- * (1 here) are not in it: the caller sets them. */
+/* Reads sizes from the tensors of a checkpoint; heads (4 in every published model), the text's activation and
+ * the number of latent tokens (1 here) are not in it: the caller sets them. A tensor that such a network needs
+ * and that is missing or misshapen is an error, before anything of that size is allocated. */
 int denoiser_size_from(const struct weights *w, const char *prefix, int heads, enum activation text_act,
+                       struct denoiser_size *size, struct error *e);
+
+/* The same without comparing the tensors, for networks that only have some of them. */
+int denoiser_size_read(const struct weights *w, const char *prefix, int heads, enum activation text_act,
                        struct denoiser_size *size, struct error *e);
 
 struct denoiser_input {
@@ -39,7 +44,14 @@ struct denoiser_input {
     struct tensor *text;        /* (batch·text_tokens, text_width) */
     int batch, text_tokens;
     struct tensor *const *residuals; /* ControlNet: one (batch·(L+1+S), d) a layer, or NULL */
+    struct tensor *time_token;  /* (batch, d) of denoiser_time_tokens, in place of time and guidance; or NULL */
+    struct tensor *text_tokens_ready; /* (batch·text_tokens, d) of denoiser_text_tokens, in place of text; or NULL */
 };
+/* The parts of the sequence that do not change from step to step, computed once a schedule and once a
+ * sentence: time (n, time_width) and guidance (n, guidance_width) or NULL -> (n, d); text (n, text_width) -> (n, d). */
+struct tensor *denoiser_time_tokens(struct tape *t, const struct denoiser *d, struct tensor *time, struct tensor *guidance);
+struct tensor *denoiser_text_tokens(struct tape *t, const struct denoiser *d, struct tensor *text);
+
 /* Predicted noise (batch·L, D). *time_embedding, if not NULL, receives (batch, d). */
 struct tensor *denoiser_run(struct tape *t, const struct denoiser *d, const struct denoiser_input *in,
                             struct tensor **time_embedding);

@@ -15,6 +15,7 @@
 #define MLCM_DEVICE_H
 
 #include "error.h"
+#include "precision.h"
 #include <stddef.h>
 #include <stdint.h>
 
@@ -46,6 +47,18 @@ struct attention_shape {
     int causal;                             /* 1: query i sees keys 0 … i alone */
 };
 
+/* A matrix (rows, cols) packed for linear layers, and which part of it is meant: outputs
+ * [row, row + outs), inputs [column, column + ins). values NULL: there is none. */
+struct packed {
+    const float *values;                    /* (device) in an order that the device knows */
+    enum weight_precision precision;
+    int rows, cols;
+    int row, outs, column, ins;
+};
+
+struct transformer;                         /* transformer.h */
+struct transformer_run;
+
 struct device {
     const char *name;
     int threads;
@@ -55,6 +68,8 @@ struct device {
     /* --- memory ------------------------------------------------------- */
     float *(*alloc)(struct device *d, size_t count);       /* NULL when out of memory */
     void (*release)(struct device *d, float *memory);
+    /* count floats inside allocated memory are not read again: a device may take them back before release. */
+    void (*discard)(struct device *d, float *memory, size_t count);
     void (*upload)(struct device *d, float *dst, const float *host, size_t count);
     void (*download)(struct device *d, float *host, const float *src, size_t count);
     void (*copy)(struct device *d, float *dst, const float *src, size_t count);
@@ -69,6 +84,17 @@ struct device {
     /* dx (n,ic) or NULL; dw (oc,ic) rows ldw apart +=, or NULL; db (oc) +=, or NULL. */
     void (*linear_backward)(struct device *d, float *dx, float *dw, float *db, const float *dy, const float *x,
                             const float *w, int n, int ic, int oc, int ldw, int add);
+
+    /* --- packed weights; inference only -------------------------------------------
+     * Floats that w (oc, ic) takes when packed; pack writes them. */
+    size_t (*packed_count)(struct device *d, int oc, int ic, enum weight_precision precision);
+    void (*pack)(struct device *d, float *packed, const float *w, int oc, int ic, enum weight_precision precision);
+    /* y (n, w->outs) = act(x (n, w->ins) · wᵀ + b); add = 1 adds to y before the bias. In fp32 an output is
+     * one sum over the inputs in their order, whatever n is. */
+    void (*linear_packed)(struct device *d, float *y, const float *x, const struct packed *w, const float *b, int n,
+                          int add, enum activation act);
+    /* A whole stack of transformer layers with packed weights. */
+    void (*transformer)(struct device *d, const struct transformer *s, const struct transformer_run *run);
 
     /* --- activations ---------------------------------------------------- */
     void (*activate)(struct device *d, float *y, const float *x, size_t n, enum activation act);

@@ -10,8 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Opens a regular file for reading; never blocks on a pipe or a device. */
-static int open_regular(const char *path, int *fd, size_t *size, struct error *e)
+int file_open_regular(const char *path, int *fd, size_t *size, struct error *e)
 {
     struct stat st;
     if (stat(path, &st) != 0)
@@ -53,7 +52,7 @@ int file_read(const char *path, size_t limit, char **out, size_t *size, struct e
 {
     int fd = -1;
     size_t want = 0;
-    int rc = open_regular(path, &fd, &want, e);
+    int rc = file_open_regular(path, &fd, &want, e);
     if (rc)
         return rc;
     if (want > limit) {
@@ -314,17 +313,19 @@ void sha256_add(struct sha256 *h, const void *data, size_t size)
     }
 }
 
-void sha256_text(struct sha256 *h, char hex[65])
+int sha256_text(struct sha256 *h, char hex[65])
 {
     unsigned char digest[EVP_MAX_MD_SIZE] = {0};
     unsigned int size = 0;
-    if (h && h->context && EVP_DigestFinal_ex(h->context, digest, &size) != 1)
+    int done = h && h->context && EVP_DigestFinal_ex(h->context, digest, &size) == 1;
+    if (!done)
         memset(digest, 0, sizeof digest);
     for (size_t i = 0; i < 32; i++)
         snprintf(hex + 2 * i, 3, "%02x", digest[i]);
     if (h)
         EVP_MD_CTX_free(h->context);
     free(h);
+    return done ? 0 : ERR_INTERNAL;
 }
 
 void sha256_bytes(const void *data, size_t size, char hex[65])
@@ -338,7 +339,7 @@ int sha256_file(const char *path, char hex[65], struct error *e)
 {
     int fd = -1;
     size_t size = 0;
-    int rc = open_regular(path, &fd, &size, e);
+    int rc = file_open_regular(path, &fd, &size, e);
     if (rc)
         return rc;
     enum { PART = 1 << 16 };
@@ -354,9 +355,11 @@ int sha256_file(const char *path, char hex[65], struct error *e)
     ssize_t got;
     while ((got = read_fully(fd, part, PART)) > 0)
         sha256_add(h, part, (size_t)got);
-    sha256_text(h, hex);
+    rc = sha256_text(h, hex);
     free(part);
     close(fd);
+    if (rc)
+        return error_memory(e, path);
     if (got < 0)
         return error_set(e, ERR_INPUT, "%s: could not be read to its end; check the disk", path);
     return 0;

@@ -11,6 +11,9 @@
  * extra NUL byte; the caller frees it. */
 int file_read(const char *path, size_t limit, char **out, size_t *size, struct error *e);
 
+/* Opens a regular file for reading; never blocks on a pipe or a device. The caller closes *fd. */
+int file_open_regular(const char *path, int *fd, size_t *size, struct error *e);
+
 /* Atomic writing: file_begin opens "PATH.tmp-…" beside PATH and gives its name
  * in `temporary`; file_commit syncs and renames it onto PATH, file_abandon
  * removes it. A reader sees the old file or the whole new one. */
@@ -36,7 +39,9 @@ void file_list_free(char **names, int count);
 struct sha256;                                     /* incremental */
 struct sha256 *sha256_new(void);
 void sha256_add(struct sha256 *h, const void *data, size_t size);
-void sha256_text(struct sha256 *h, char hex[65]);  /* finishes and frees h */
+/* Finishes and frees h. ERR_INTERNAL, and zeros for the text, when out of memory at any time since
+ * sha256_new, which may have returned NULL. */
+int sha256_text(struct sha256 *h, char hex[65]);
 void sha256_bytes(const void *data, size_t size, char hex[65]);
 int sha256_file(const char *path, char hex[65], struct error *e);
 

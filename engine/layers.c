@@ -21,11 +21,18 @@ int transformer_size_fits(const struct transformer_size *size)
            size->feed_forward >= 1 && size->feed_forward <= MAX_FEED_FORWARD;
 }
 
+/* Linear layers alone read it. */
+static struct param *matrix(struct param *p)
+{
+    if (p) p->matrix = 1;
+    return p;
+}
+
 struct linear_layer linear_add(struct params *p, const char *name, int in, int out, int with_bias)
 {
     struct linear_layer l = {0};
     float bound = 1.0f / sqrtf((float)in);
-    l.weight = add(p, INIT_UNIFORM, bound, name, ".weight", 2, out, in);
+    l.weight = matrix(add(p, INIT_UNIFORM, bound, name, ".weight", 2, out, in));
     if (with_bias) l.bias = add(p, INIT_UNIFORM, bound, name, ".bias", 1, out, 1);
     return l;
 }
@@ -42,9 +49,9 @@ static float xavier(int in, int out) { return sqrtf(6.0f / (float)(in + out)); }
 
 static void attention_add(struct params *p, struct attention_layer *a, const char *name, int d)
 {
-    a->in_weight = add(p, INIT_UNIFORM, xavier(d, 3 * d), name, ".in_proj_weight", 2, 3 * d, d);
+    a->in_weight = matrix(add(p, INIT_UNIFORM, xavier(d, 3 * d), name, ".in_proj_weight", 2, 3 * d, d));
     a->in_bias = add(p, INIT_ZERO, 0, name, ".in_proj_bias", 1, 3 * d, 1);
-    a->out.weight = add(p, INIT_UNIFORM, xavier(d, d), name, ".out_proj.weight", 2, d, d);
+    a->out.weight = matrix(add(p, INIT_UNIFORM, xavier(d, d), name, ".out_proj.weight", 2, d, d));
     a->out.bias = add(p, INIT_ZERO, 0, name, ".out_proj.bias", 1, d, 1);
 }
 
@@ -145,12 +152,9 @@ static struct tensor *cross_attention_run(struct tape *t, const struct attention
 {
     if (!x || !memory || !a->in_weight) return NULL;
     int d = x->cols;
-    struct tensor *kv = op_linear(t, memory, tape_param(t, a->in_weight, d, 2 * d), tape_param(t, a->in_bias, d, 2 * d), ACT_NONE);
     if (memory->rows == batch && t->dropout <= 0 && !t->recording) {
         /* One memory token: its weight is exactly 1, so the answer is its value for every query. */
-        struct tensor *value = kv ? tape_tensor(t, batch, d) : NULL;
-        if (!value) return NULL;
-        t->device->blocks(t->device, value->x, (size_t)d, kv->x + d, (size_t)(2 * d), batch, (size_t)d, 0);
+        struct tensor *value = op_linear(t, memory, tape_param(t, a->in_weight, 2 * d, d), tape_param(t, a->in_bias, 2 * d, d), ACT_NONE);
         struct tensor *one = linear_run(t, &a->out, value, ACT_NONE), *all = one ? tape_tensor(t, x->rows, d) : NULL;
         if (!all) return NULL;
         int frames = x->rows / batch;
@@ -159,6 +163,7 @@ static struct tensor *cross_attention_run(struct tape *t, const struct attention
                               one->x + (size_t)b * (size_t)d, 0, frames, (size_t)d, 0);
         return all;
     }
+    struct tensor *kv = op_linear(t, memory, tape_param(t, a->in_weight, d, 2 * d), tape_param(t, a->in_bias, d, 2 * d), ACT_NONE);
     struct tensor *q = op_linear(t, x, tape_param(t, a->in_weight, 0, d), tape_param(t, a->in_bias, 0, d), ACT_NONE);
     return linear_run(t, &a->out, op_cross_attention(t, q, kv, batch, heads, NULL), ACT_NONE);
 }
@@ -177,6 +182,8 @@ struct tensor *skip_transformer_run(struct tape *t, const struct skip_transforme
                                     const float *mask, struct tensor *memory, struct tensor *const *residuals,
                                     struct tensor **outputs)
 {
+    if (!t->recording && skip_transformer_packed(s))
+        return skip_transformer_run_packed(t, s, x, batch, mask, memory, residuals, outputs, NULL);
     struct tensor *stack[MAX_LAYERS];
     int half = (s->layers - 1) / 2;
     for (int i = 0; i < s->layers && x; i++) {

@@ -29,6 +29,7 @@ struct skip_transformer {
     struct transformer_layer layer[MAX_LAYERS];        /* in execution order */
     struct linear_layer joint[MAX_LAYERS];             /* linear_blocks */
     struct norm_layer norm;                            /* empty if the stack has none */
+    struct linear_layer memory;                        /* of a prepared decoder: see below; empty without */
 };
 
 struct transformer_size {
@@ -61,5 +62,25 @@ struct tensor *linear_run(struct tape *t, const struct linear_layer *l, struct t
 struct tensor *skip_transformer_run(struct tape *t, const struct skip_transformer *s, struct tensor *x, int batch,
                                     const float *mask, struct tensor *memory, struct tensor *const *residuals,
                                     struct tensor **outputs);
+
+/* --- packed weights (params_pack); layers_packed.c ----------------------------------------- */
+
+int skip_transformer_packed(const struct skip_transformer *s);
+/* What skip_transformer_run does on a tape that does not record when the stack is packed. first: for each
+ * sample (on the host) what the first layer's self attention and norm give, (device) (n, d) rows; or NULL. */
+struct tensor *skip_transformer_run_packed(struct tape *t, const struct skip_transformer *s, struct tensor *x, int batch,
+                                           const float *mask, struct tensor *memory, struct tensor *const *residuals,
+                                           struct tensor **outputs, const float *const *first);
+
+/* A decoder's cross attention reads a memory of `tokens` tokens that is the same for all layers, so one product
+ * serves them all. One token: its attention is 1, and what it adds is out·(value·memory + b) + b', an affine
+ * function whose matrices are multiplied beforehand (in double): (layers·d, d). More tokens: keys and values of
+ * all layers, (layers·2d, d). _add registers s->memory in p (0 when out of memory), _fill computes it from the
+ * weights, before they are packed. */
+int skip_transformer_prepare_add(struct params *p, struct skip_transformer *s, int tokens);
+int skip_transformer_prepare_fill(const struct skip_transformer *s, struct device *d, int tokens, struct error *e);
+/* The first layer's self attention and norm over n positions: positions (n, d), qkv (n, 3d) their projections. */
+struct tensor *skip_transformer_first_run(struct tape *t, const struct skip_transformer *s, struct tensor *positions,
+                                          struct tensor *qkv);
 
 #endif

@@ -1,5 +1,6 @@
 #include "npy.h"
 #include "file.h"
+#include "mapping.h"
 
 #include <math.h>
 #include <stdint.h>
@@ -166,22 +167,24 @@ static void convert(const char *data, const char *type, size_t count, double *ou
     }
 }
 
-static int parse(const char *path, const char *file, size_t size, struct npy *out, struct error *e)
+/* The header: shape, type, count, and where the values start. */
+static int parse(const char *path, const unsigned char *u, size_t size, struct npy *out, size_t *start_of_values,
+                 struct error *e)
 {
-    if (size < 10 || memcmp(file, "\x93NUMPY", 6) != 0)
+    if (size < 10 || memcmp(u, "\x93NUMPY", 6) != 0)
         return bad(path, "the file does not begin with the .npy magic", e);
-    const unsigned char *u = (const unsigned char *)file;
-    if ((u[6] != 1 && u[6] != 2) || u[7] != 0)
-        return bad(path, "format version is neither 1.0 nor 2.0; save with a plain ASCII header", e);
+    if (u[6] < 1 || u[6] > 3 || u[7] != 0)
+        return bad(path, "format version is not 1.0, 2.0 or 3.0", e);
     size_t start = u[6] == 1 ? 10 : 12;
     if (size < start)
         return bad(path, "truncated header", e);
     size_t length = u[8] | (size_t)u[9] << 8;
-    if (u[6] == 2)
+    if (u[6] >= 2)
         length |= (size_t)u[10] << 16 | (size_t)u[11] << 24;
     if (length > HEADER_LIMIT || length > size - start)
         return bad(path, "the header length goes past the file or 64 KiB", e);
-    struct cursor c = {file + start, file + start + length};
+    const char *text = (const char *)u + start;
+    struct cursor c = {text, text + length};
     char descr[16] = "";
     int rc = header_dictionary(path, c, out, descr, e);
     if (rc)
@@ -206,25 +209,39 @@ static int parse(const char *path, const char *file, size_t size, struct npy *ou
     }
     if (out->count * element != size - start - length)
         return bad(path, "the file does not end where the shape says", e);
-    out->data = malloc((out->count ? out->count : 1) * sizeof *out->data);
-    if (out->data == NULL)
-        return error_memory(e, path);
-    convert(file + start + length, out->type, out->count, out->data);
+    *start_of_values = start + length;
     return 0;
+}
+
+int npy_from_bytes(const char *name, const unsigned char *bytes, size_t size, struct npy *out, struct error *e)
+{
+    size_t start = 0;
+    memset(out, 0, sizeof *out);
+    int rc = parse(name, bytes, size, out, &start, e);
+    if (rc == 0 && (out->data = malloc((out->count ? out->count : 1) * sizeof *out->data)) == NULL)
+        rc = error_memory(e, name);
+    if (rc == 0)
+        convert((const char *)bytes + start, out->type, out->count, out->data);
+    else
+        npy_free(out);
+    return rc;
+}
+
+/* An empty file maps to no memory; the parser wants an address all the same. */
+static const unsigned char *bytes_of(const struct mapping *m)
+{
+    return m->data ? m->data : (const unsigned char *)"";
 }
 
 int npy_read(const char *path, struct npy *out, struct error *e)
 {
-    char *file = NULL;
-    size_t size = 0;
+    struct mapping m;
     memset(out, 0, sizeof *out);
-    int rc = file_read(path, file_limit, &file, &size, e);
+    int rc = mapping_open(&m, path, file_limit, e);
     if (rc)
         return rc;
-    rc = parse(path, file, size, out, e);
-    free(file);
-    if (rc)
-        npy_free(out);
+    rc = npy_from_bytes(path, bytes_of(&m), m.size, out, e);
+    mapping_close(&m);
     return rc;
 }
 
@@ -234,34 +251,49 @@ void npy_free(struct npy *a)
     memset(a, 0, sizeof *a);
 }
 
+/* Converts piece by piece, giving the file's pages back in between. */
+static int convert_floats(const char *path, struct mapping *m, size_t start, const struct npy *a, float *out,
+                          struct error *e)
+{
+    enum { PIECE = 4096 };
+    double piece[PIECE];
+    size_t element = (size_t)(a->type[1] - '0');
+    for (size_t at = 0; at < a->count; at += PIECE) {
+        size_t n = a->count - at < PIECE ? a->count - at : PIECE;
+        convert((const char *)m->data + start + at * element, a->type, n, piece);
+        for (size_t i = 0; i < n; i++) {
+            out[at + i] = (float)piece[i];
+            if (!isfinite(out[at + i]))
+                return error_set(e, ERR_INPUT, "%s: value %zu is not a finite float; repair or leave out the file",
+                                 path, at + i);
+        }
+        mapping_touched(m, n * element);
+    }
+    return 0;
+}
+
 int npy_read_float(const char *path, int rank, int shape[8], float **data, struct error *e)
 {
-    struct npy a;
-    int rc = npy_read(path, &a, e);
+    struct npy a = {0};
+    struct mapping m;
+    size_t start = 0;
+    float *out = NULL;
+    int rc = mapping_open(&m, path, file_limit, e);
     if (rc)
         return rc;
-    if (rank >= 0 && a.rank != rank) {
+    rc = parse(path, bytes_of(&m), m.size, &a, &start, e);
+    if (rc == 0 && rank >= 0 && a.rank != rank)
         rc = error_set(e, ERR_INPUT, "%s: array of %d dimensions where %d are expected", path, a.rank, rank);
-        npy_free(&a);
+    if (rc == 0 && (out = malloc((a.count ? a.count : 1) * sizeof *out)) == NULL)
+        rc = error_memory(e, path);
+    if (rc == 0)
+        rc = convert_floats(path, &m, start, &a, out, e);
+    mapping_close(&m);
+    if (rc) {
+        free(out);
         return rc;
     }
-    float *out = malloc((a.count ? a.count : 1) * sizeof *out);
-    if (out == NULL) {
-        npy_free(&a);
-        return error_memory(e, path);
-    }
-    for (size_t i = 0; i < a.count; i++) {
-        out[i] = (float)a.data[i];
-        if (!isfinite(out[i])) {
-            rc = error_set(e, ERR_INPUT, "%s: value %zu is not a finite float; repair or leave out the file",
-                           path, i);
-            free(out);
-            npy_free(&a);
-            return rc;
-        }
-    }
     memcpy(shape, a.shape, sizeof a.shape);
-    npy_free(&a);
     *data = out;
     return 0;
 }

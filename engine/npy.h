@@ -1,6 +1,6 @@
-/* NumPy .npy arrays: strict reader and writer (anchors: a hostile-input format).
+/* NumPy .npy arrays: strict reader and writer.
  *
- * Accepts versions 1 and 2, C order, little-endian f2/f4/f8 and i4/i8, at most
+ * Accepts versions 1 to 3, C order, little-endian f2/f4/f8 and i4/i8, at most
  * 8 dimensions; the product of the shape must equal what the file holds. */
 #ifndef MLCM_NPY_H
 #define MLCM_NPY_H
@@ -17,6 +17,8 @@ struct npy {
 };
 
 int npy_read(const char *path, struct npy *out, struct error *e);
+/* The same from memory; `name` is for messages. */
+int npy_from_bytes(const char *name, const unsigned char *bytes, size_t size, struct npy *out, struct error *e);
 void npy_free(struct npy *a);
 /* Reads and converts to float; every value must be finite. */
 int npy_read_float(const char *path, int rank, int shape[8], float **data, struct error *e);

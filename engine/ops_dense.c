@@ -28,6 +28,13 @@ static struct tensor *linear_part(struct tape *t, struct tensor *into, struct te
     }
     struct tensor *y = into ? into : tape_tensor(t, x->rows, w->rows);
     if (!y) return NULL;
+    if (w->packed.values) {
+        struct packed part = w->packed;
+        part.column = column;
+        part.ins = x->cols;
+        d->linear_packed(d, y->x, x->x, &part, b ? b->x : NULL, x->rows, into != NULL, act);
+        return y;
+    }
     float *pre = NULL;
     if (act != ACT_NONE && t->recording) {
         pre = arena_take(&t->arena, (size_t)y->rows * (size_t)y->cols);

@@ -50,9 +50,66 @@ int params_allocate(struct params *p, struct error *e)
     return 0;
 }
 
+static int pack(struct params *p, enum weight_precision precision, int keep, struct error *e)
+{
+    struct device *d = p->device;
+    size_t packed = 0, plain = 0;
+    if (p->packed) return error_set(e, ERR_INTERNAL, "a network's weights are packed once only");
+    for (int i = 0; i < p->count; i++) {
+        const struct param *t = p->items[i];
+        if (t->matrix) packed += (d->packed_count(d, t->shape[0], t->shape[1], precision) + 15) / 16 * 16;
+        else plain += (t->count + 15) / 16 * 16;
+    }
+    if (!packed) return 0;
+    float *to = d->alloc(d, packed), *rest = keep ? p->x : d->alloc(d, plain + 1);
+    if (!to || !rest) {
+        if (to) d->release(d, to);
+        if (rest && !keep) d->release(d, rest);
+        return error_memory(e, "packed weights");
+    }
+    p->packed = to;
+    p->precision = precision;
+    if (!keep) p->total = plain;
+    float *old = p->x, *from = rest;
+    for (int i = 0; i < p->count; i++) {
+        struct param *t = p->items[i];
+        if (!t->matrix) {
+            if (keep) continue;
+            d->copy(d, from, t->x, t->count);
+            t->x = from;
+            t->offset = (size_t)(from - rest);
+            from += (t->count + 15) / 16 * 16;
+            continue;
+        }
+        int rows = t->shape[0], cols = t->shape[1];
+        d->pack(d, to, t->x, rows, cols, precision);
+        t->packed = (struct packed){to, precision, rows, cols, 0, rows, 0, cols};
+        if (!keep) {
+            d->discard(d, t->x, t->count);
+            t->x = NULL;
+        }
+        to += (d->packed_count(d, rows, cols, precision) + 15) / 16 * 16;
+    }
+    p->x = rest;
+    d->synchronise(d);
+    if (!keep) d->release(d, old);
+    return 0;
+}
+
+int params_pack(struct params *p, enum weight_precision precision, struct error *e) { return pack(p, precision, 0, e); }
+
+int params_pack_beside(struct params *p, enum weight_precision precision, struct error *e) { return pack(p, precision, 1, e); }
+
+static int refuse_packed(const struct params *p, const char *what, struct error *e)
+{
+    if (!p->packed) return 0;
+    return error_set(e, ERR_INTERNAL, "a network whose weights are packed for inference cannot be %s", what);
+}
+
 void params_free(struct params *p)
 {
     if (p->x) p->device->release(p->device, p->x);
+    if (p->packed) p->device->release(p->device, p->packed);
     for (int i = 0; i < p->count; i++) free(p->items[i]);
     free(p->items);
     *p = (struct params){.device = p->device};
@@ -60,6 +117,8 @@ void params_free(struct params *p)
 
 int params_initialise(struct params *p, uint64_t seed, struct error *e)
 {
+    int rc = refuse_packed(p, "initialised", e);
+    if (rc) return rc;
     for (int i = 0; i < p->count; i++) {
         struct param *t = p->items[i];
         float *host = malloc((t->count + 4) * sizeof *host);
@@ -102,25 +161,41 @@ static void shape_text(char *out, size_t size, int rank, const int *shape)
     if (used < size) snprintf(out + used, size - used, ")");
 }
 
-int params_load(struct params *p, struct weights *w, const char *prefix, struct error *e)
+int params_match(const struct params *p, const struct weights *w, const char *prefix, struct error *e)
 {
     char name[400], want[80], have[80];
+    if (p->failed) return error_memory(e, "a network's parameters");
+    for (int i = 0; i < p->count; i++) {
+        const struct param *t = p->items[i];
+        snprintf(name, sizeof name, "%s%s", prefix, t->name);
+        const struct weight *f = weights_find(w, name);
+        if (f && same_shape(t, f)) continue;
+        shape_text(want, sizeof want, t->rank, t->shape);
+        if (!f)
+            return error_set(e, ERR_INPUT, "%s: tensor %s is missing; the network needs it with shape %s, use a checkpoint "
+                                           "of this network", w->path, name, want);
+        shape_text(have, sizeof have, f->rank, f->shape);
+        return error_set(e, ERR_INPUT, "%s: tensor %s has shape %s, the network needs %s; check the experiment's sizes",
+                         w->path, name, have, want);
+    }
+    return 0;
+}
+
+int params_load(struct params *p, struct weights *w, const char *prefix, struct error *e)
+{
+    char name[400];
+    int rc = refuse_packed(p, "loaded", e);
+    if (!rc) rc = params_match(p, w, prefix, e);
+    if (rc) return rc;
     for (int i = 0; i < p->count; i++) {
         struct param *t = p->items[i];
         snprintf(name, sizeof name, "%s%s", prefix, t->name);
         struct weight *f = weights_find(w, name);
-        if (!f)
-            return error_set(e, ERR_INPUT, "%s: tensor %s is missing; use a checkpoint of this network", w->path, name);
-        if (!same_shape(t, f)) {
-            shape_text(want, sizeof want, t->rank, t->shape);
-            shape_text(have, sizeof have, f->rank, f->shape);
-            return error_set(e, ERR_INPUT, "%s: tensor %s has shape %s, the network needs %s; check the experiment's sizes",
-                             w->path, name, have, want);
-        }
-        for (size_t k = 0; k < f->count; k++)
-            if (!(f->data[k] - f->data[k] == 0))
-                return error_set(e, ERR_INPUT, "%s: tensor %s holds a non-finite value; the file is damaged", w->path, name);
-        p->device->upload(p->device, t->x, f->data, t->count);
+        const float *values = NULL;
+        rc = weight_values(w, f, &values, e);
+        if (rc) return rc;
+        p->device->upload(p->device, t->x, values, t->count);
+        weight_done(w, f);
         f->used = 1;
     }
     const char *first = NULL;
@@ -132,11 +207,13 @@ int params_load(struct params *p, struct weights *w, const char *prefix, struct 
 int params_store(const struct params *p, struct weights *w, const char *prefix, struct error *e)
 {
     char name[400];
+    int rc = refuse_packed(p, "stored", e);
+    if (rc) return rc;
     for (int i = 0; i < p->count; i++) {
         struct param *t = p->items[i];
         struct weight *f;
         snprintf(name, sizeof name, "%s%s", prefix, t->name);
-        int rc = weights_add(w, name, t->rank, t->shape, &f, e);
+        rc = weights_add(w, name, t->rank, t->shape, &f, e);
         if (rc) return rc;
         p->device->download(p->device, f->data, t->x, t->count);
     }
@@ -155,7 +232,7 @@ int params_copy_matching(struct params *to, const struct params *from)
     int copied = 0;
     for (int i = 0; i < to->count; i++) {
         struct param *t = to->items[i], *f = params_find(from, t->name);
-        if (!f || f->count != t->count) continue;
+        if (!f || f->count != t->count || !f->x || !t->x) continue;
         to->device->copy(to->device, t->x, f->x, t->count);
         copied++;
     }

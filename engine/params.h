@@ -24,6 +24,8 @@ struct param {
     enum init_rule rule;
     float scale;
     char twin[160];         /* tensors with the same twin start equal; "" = own name */
+    int matrix;             /* read by linear layers alone: params_pack may pack it */
+    struct packed packed;   /* values not NULL: packed, and x is NULL unless the originals were kept */
 };
 
 struct params {
@@ -31,7 +33,9 @@ struct params {
     struct param **items;
     int count, capacity;
     size_t total;           /* floats, padded so that every tensor is 64-byte aligned */
-    float *x;               /* (device) all values */
+    float *x;               /* (device) all values; when packed, those that are not */
+    float *packed;          /* (device) the packed matrices, or NULL */
+    enum weight_precision precision;   /* … and how they are kept */
     int failed;             /* out of memory while adding */
 };
 
@@ -42,8 +46,19 @@ struct param *params_add(struct params *p, enum init_rule rule, float scale, con
 int params_allocate(struct params *p, struct error *e);
 void params_free(struct params *p);
 
+/* For inference from now on: packs every matrix that linear layers alone read, in this precision, and gives
+ * the originals back. Such a network can neither be trained, loaded, stored nor packed again (ERR_INTERNAL).
+ * Each original is given back when its copy is made, where the device can. */
+int params_pack(struct params *p, enum weight_precision precision, struct error *e);
+/* The same, but the originals stay for tapes that record (gradients through a frozen network, as latent tuning
+ * needs them); the weights must not change any more. */
+int params_pack_beside(struct params *p, enum weight_precision precision, struct error *e);
+
 /* Fresh values; each tensor depends on (seed, its name) alone. */
 int params_initialise(struct params *p, uint64_t seed, struct error *e);
+/* Compares names and shapes with a list, before anything is allocated: a tensor prefix + name that
+ * is missing or misshapen is an error that names it and the shape. A "(n,1,c)" table may stand for "(n,c)". */
+int params_match(const struct params *p, const struct weights *w, const char *prefix, struct error *e);
 /* Takes tensors named prefix + name; a missing, misshapen or (below the prefix)
  * unexpected tensor is an error that names it. A "(n,1,c)" table may stand for "(n,c)". */
 int params_load(struct params *p, struct weights *w, const char *prefix, struct error *e);

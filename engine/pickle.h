@@ -1,14 +1,23 @@
 /* Reading Python pickles without executing anything.
  *
  * A pickle is a program for a small stack machine. This one knows the opcodes
- * of protocols 2 to 5 that build plain values, and a closed list of names
- * (PyTorch tensors and storages, OrderedDict). Any other name, and any opcode
- * that would call something, is an error that says its name and its place.
- * Stack, marks, memo, opcodes, values and text lengths are bounded. */
+ * of protocols 2 to 5 that build plain values, and a closed list of names:
+ * those that make PyTorch tensors, storages and dictionaries, plain Python
+ * types, and the classes of a few training libraries. Nothing is ever imported,
+ * called or executed. Any other name is an error that says it and its place.
+ *
+ * Objects of the training libraries (Lightning's callbacks, OmegaConf's
+ * hyper-parameters) lie beside the tensors in published checkpoints, so refusing
+ * them would refuse the files. They become opaque: one value without contents,
+ * whose name is kept in `opaque` to be shown. Every other unknown name is
+ * refused and not passed over, because a tensor may hide behind it and would go
+ * missing in silence, and because a file that names os.system should be said
+ * to do so. Stack, marks, memo, opcodes, values and text lengths are bounded. */
 #ifndef MLCM_PICKLE_H
 #define MLCM_PICKLE_H
 
 #include "error.h"
+#include "tensor_view.h"
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,27 +27,14 @@ enum pickle_kind {
     PICKLE_INT,     /* integer */
     PICKLE_FLOAT,   /* real */
     PICKLE_TEXT,    /* text: UTF-8, NUL-terminated, no NUL inside */
-    PICKLE_BYTES,   /* text, size; also integers of more than 64 bits, little-endian */
+    PICKLE_BYTES,   /* text, size; also texts with a NUL inside, and integers of more than 64 bits, little-endian */
     PICKLE_TUPLE,   /* items[count] */
     PICKLE_LIST,    /* items[count] */
     PICKLE_DICT,    /* items[count]: key, value, key, value … in file order */
     PICKLE_GLOBAL,  /* text: "module name" */
     PICKLE_STORAGE, /* storage */
     PICKLE_TENSOR,  /* tensor */
-    PICKLE_OPAQUE   /* a known harmless object whose value is not kept */
-};
-
-enum tensor_type {
-    TENSOR_FLOAT,
-    TENSOR_DOUBLE,
-    TENSOR_HALF,
-    TENSOR_BFLOAT16,
-    TENSOR_INT,
-    TENSOR_LONG,
-    TENSOR_SHORT,
-    TENSOR_CHAR,
-    TENSOR_BYTE,
-    TENSOR_BOOL
+    PICKLE_OPAQUE   /* an object whose contents are not kept */
 };
 
 /* A block of raw elements that lies elsewhere in the file. */
@@ -55,8 +51,8 @@ struct pickle_tensor {
     int64_t offset; /* elements */
     int rank;
     int shape[8];
-    int64_t stride[8]; /* elements, not negative */
-    size_t count;      /* product of shape, at most storage->count */
+    int64_t stride[8]; /* elements, not negative; 0 repeats: an expanded tensor */
+    size_t count;      /* product of shape; above storage->count only by strides of 0 */
 };
 
 struct pickle_node {
@@ -75,7 +71,9 @@ struct pickle_node {
 
 struct pickle {
     const struct pickle_node *root;
-    void *memory; /* private: owns every node and text */
+    const char *const *opaque; /* "module name" of the opaque objects' classes, each once */
+    int opaque_count;
+    void *memory;              /* private: owns every node and text */
 };
 
 /* Parses one pickle at data[0 .. size). *consumed is the number of bytes up to

@@ -12,7 +12,10 @@ enum name_role {
     NAME_FIRST_ARGUMENT, /* (value, …) -> value */
     NAME_STORAGE,        /* a storage class, used inside persistent ids only */
     NAME_MODULE,         /* a TorchScript module: a dictionary of its attributes */
-    NAME_OPAQUE          /* harmless bookkeeping; its value is not kept */
+    NAME_DICT,           /* an empty dictionary, whatever its arguments */
+    NAME_TYPED_TENSOR,   /* (rule, class, arguments, …) -> what the rule, a tensor's, gives */
+    NAME_OPAQUE,         /* a plain Python or PyTorch value that is not kept */
+    NAME_BOOKKEEPING     /* the same, of a training library; its name is kept */
 };
 
 struct pickle_type {

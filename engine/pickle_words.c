@@ -1,6 +1,7 @@
 /* The vocabulary files: a list of strings, a dictionary string -> int. */
 #include "file.h"
 #include "pickle.h"
+#include "unicode.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -25,6 +26,11 @@ static int read_pickle(const char *path, struct pickle *p, struct error *e)
     return rc;
 }
 
+static int is_word(const struct pickle_node *node)
+{
+    return node->kind == PICKLE_TEXT && utf8_valid(node->text, node->size);
+}
+
 int pickle_read_words(const char *path, char ***words, int *count, struct error *e)
 {
     struct pickle p;
@@ -39,8 +45,8 @@ int pickle_read_words(const char *path, char ***words, int *count, struct error 
     else if ((out = calloc(list->count + 1, sizeof *out)) == NULL)
         rc = error_memory(e, path);
     for (size_t i = 0; rc == 0 && i < list->count; i++) {
-        if (list->items[i]->kind != PICKLE_TEXT)
-            rc = error_set(e, ERR_INPUT, "%s: entry %zu is not a word", path, i);
+        if (!is_word(list->items[i]))
+            rc = error_set(e, ERR_INPUT, "%s: entry %zu is not a word in UTF-8", path, i);
         else if ((out[n] = strdup(list->items[i]->text)) == NULL)
             rc = error_memory(e, path);
         else
@@ -94,7 +100,7 @@ int pickle_read_word_index(const char *path, char ***words, int **rows, int *cou
     }
     for (size_t i = 0; rc == 0 && i + 1 < dict->count; i += 2) {
         const struct pickle_node *key = dict->items[i], *row = dict->items[i + 1];
-        if (key->kind != PICKLE_TEXT || row->kind != PICKLE_INT || row->integer < 0 ||
+        if (!is_word(key) || row->kind != PICKLE_INT || row->integer < 0 ||
             row->integer > INT_MAX) {
             rc = error_set(e, ERR_INPUT, "%s: entry %zu is not a word with a row number", path, i / 2);
         } else if ((out[n] = strdup(key->text)) == NULL) {

@@ -1,6 +1,6 @@
 #include "safetensors.h"
 #include "config_file.h"
-#include "torch_file.h"
+#include "weights_source.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,16 +53,18 @@ static int add_tensor(const cJSON *x, const unsigned char *data, size_t size, st
     const cJSON *dims = cJSON_GetObjectItemCaseSensitive(x, "shape");
     const cJSON *offsets = cJSON_GetObjectItemCaseSensitive(x, "data_offsets");
     size_t kind = 0, count = 1;
-    int shape[8], rank = cJSON_IsArray(dims) ? cJSON_GetArraySize(dims) : -1;
+    struct tensor_view view = {.count = 0};
+    int rank = cJSON_IsArray(dims) ? cJSON_GetArraySize(dims) : -1;
     while (kind < sizeof types / sizeof *types &&
            !(cJSON_IsString(type) && !strcmp(type->valuestring, types[kind].name)))
         kind++;
     if (kind == sizeof types / sizeof *types) return broken(w, x->string, "a type that is not read", e);
     if (rank < 0 || rank > 8) return broken(w, x->string, "a shape that is no list of at most 8 numbers", e);
+    view.rank = rank;
     for (int i = 0; i < rank; i++) {
         double d = whole(cJSON_GetArrayItem(dims, i), INT32_MAX);
         if (d < 0 || (d > 0 && count > size / (size_t)d)) return broken(w, x->string, "a shape that does not fit", e);
-        shape[i] = (int)d;
+        view.shape[i] = (int)d;
         count *= (size_t)d;
     }
     double from = whole(cJSON_GetArrayItem(offsets, 0), (double)size);
@@ -71,13 +73,17 @@ static int add_tensor(const cJSON *x, const unsigned char *data, size_t size, st
         (size_t)(to - from) / types[kind].element != count || (size_t)(to - from) % types[kind].element)
         return broken(w, x->string, "a place that does not fit its shape and the file", e);
     *place = (struct place){(size_t)from, (size_t)to};
-    struct weight *item;
-    int rc = weights_add(w, x->string, rank, shape, &item, e);
-    for (size_t i = 0; !rc && i < count; i++) {
-        item->data[i] = torch_element(types[kind].type, data + (size_t)from + i * types[kind].element);
-        if (!isfinite(item->data[i])) rc = broken(w, x->string, "a value that is not finite", e);
-    }
-    return rc;
+    view.type = types[kind].type;
+    view.bytes = data + (size_t)from;
+    tensor_view_contiguous(&view);
+    return weights_add_view(w, x->string, &view, NULL, e);
+}
+
+static int is_metadata(const cJSON *x)
+{
+    int sound = cJSON_IsObject(x);
+    for (const cJSON *text = x->child; sound && text; text = text->next) sound = cJSON_IsString(text);
+    return sound;
 }
 
 static int by_start(const void *a, const void *b)
@@ -91,15 +97,22 @@ int safetensors_read(const unsigned char *data, size_t size, struct weights *w, 
     cJSON *tree;
     uint64_t header = size < 8 ? 0 : header_size(data);
     if (!header || header > longest_header || header > size - 8) return broken(w, NULL, "its header is cut off", e);
-    int rc = config_parse(w->path, (const char *)data + 8, (size_t)header, &tree, e);
+    int rc = weights_source(w) ? 0 : error_memory(e, w->path);
+    if (rc) return rc;
+    rc = config_parse(w->path, (const char *)data + 8, (size_t)header, &tree, e);
     if (rc) return rc;
     const unsigned char *body = data + 8 + header;
+    int metadata = 0;
     size_t left = size - 8 - (size_t)header, count = 0, total = (size_t)cJSON_GetArraySize(tree);
     struct place *places = malloc((total + 1) * sizeof *places);
     if (!places) rc = error_memory(e, w->path);
     else if (!cJSON_IsObject(tree) || total > MOST_TENSORS) rc = broken(w, NULL, "its header is no table of tensors", e);
     for (const cJSON *x = rc ? NULL : tree->child; x && !rc; x = x->next)
-        if (strcmp(x->string, "__metadata__")) rc = add_tensor(x, body, left, w, &places[count++], e);
+        if (!strcmp(x->string, "__metadata__")) {
+            if (metadata++) rc = broken(w, NULL, "__metadata__ occurs twice", e);
+            else if (!is_metadata(x)) rc = broken(w, NULL, "__metadata__ is no table of texts", e);
+        }
+        else rc = add_tensor(x, body, left, w, &places[count++], e);
     if (!rc && !count) rc = broken(w, NULL, "it holds no tensors", e);
     if (!rc) {
         size_t end = 0;

@@ -6,8 +6,8 @@
 
 /* Whether the first bytes of a file look like one. */
 int safetensors_begins(const char *head, size_t size);
-/* Adds every tensor to `w`; all types become float. w->path is set by the caller, for messages.
- * Tensors that overlap, leave holes or reach past the end, and non-finite values, are refused. */
+/* Adds the place of every tensor to `w`; w->path is set by the caller, for messages; data must live
+ * until weights_free. Tensors that overlap, leave holes or reach past the end are refused. */
 int safetensors_read(const unsigned char *data, size_t size, struct weights *w, struct error *e);
 
 #endif

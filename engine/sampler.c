@@ -55,6 +55,34 @@ static struct tensor *step_time(struct tape *t, const struct sampler *s, const s
     return one ? op_concat(t, &one, &count, 1, rows) : NULL;
 }
 
+/* What one network's sequence has in every step: a time token a step (steps, d), the sentence's tokens. */
+struct constant_tokens {
+    struct tensor *time, *text;
+};
+
+static struct constant_tokens constant_tokens(struct tape *t, const struct sampler *s, const struct denoiser *d,
+                                              const struct sampler_input *in, struct tensor *text)
+{
+    struct constant_tokens c = {.text = denoiser_text_tokens(t, d, text)};
+    struct tensor *time = in->time ? in->time : time_feature_rows(t, s->timesteps, s->steps, d->size.time_width), *guidance = NULL;
+    if (s->kind == SAMPLER_LCM && d->guidance) {
+        float w = s->guidance - 1;
+        int count = 1;
+        guidance = guidance_feature_rows(t, &w, 1, d->size.guidance_width);
+        guidance = guidance ? op_concat(t, &guidance, &count, 1, s->steps) : NULL;
+    }
+    if (time) c.time = denoiser_time_tokens(t, d, tape_rows(t, time, 0, s->steps), guidance);
+    return c;
+}
+
+/* Of one step, for `rows` samples. */
+static struct tensor *step_token(struct tape *t, const struct constant_tokens *c, int step, int rows)
+{
+    int count = 1;
+    struct tensor *one = tape_rows(t, c->time, step, 1);
+    return one ? op_concat(t, &one, &count, 1, rows) : NULL;
+}
+
 struct tensor *sampler_run(struct tape *t, const struct sampler *s, const struct denoiser *d,
                            const struct sampler_input *in)
 {
@@ -64,12 +92,6 @@ struct tensor *sampler_run(struct tape *t, const struct sampler *s, const struct
         tape_error(t, "guided sampling needs the empty text's features");
         return NULL;
     }
-    if (s->kind == SAMPLER_LCM && !guidance && d->guidance) {
-        float w = s->guidance - 1;
-        int count = 1;
-        struct tensor *one = guidance_feature_rows(t, &w, 1, d->size.guidance_width);
-        guidance = one ? op_concat(t, &one, &count, 1, in->batch) : NULL;
-    }
     struct tensor *text = guided ? twice(t, in->text, in->text_empty) : in->text;
     struct tensor *trajectory = guided && in->controlnet ? twice(t, in->trajectory, in->trajectory) : in->trajectory;
     int rows = guided ? 2 * in->batch : in->batch;
@@ -77,15 +99,28 @@ struct tensor *sampler_run(struct tape *t, const struct sampler *s, const struct
         tape_error(t, "sampling with a ControlNet needs the trajectory encoder's result");
         return NULL;
     }
+    /* guidance features of the caller's may differ between samples: then every step embeds them anew */
+    struct constant_tokens own = {0}, control = {0};
+    int constant = !guidance;
+    if (constant) own = constant_tokens(t, s, d, in, text);
+    if (constant && in->controlnet) control = constant_tokens(t, s, &in->controlnet->base, in, text);
     size_t count = (size_t)z->rows * (size_t)z->cols;
     for (int i = 0; i < s->steps && z; i++) {
-        struct denoiser_input run = {.latent = guided ? twice(t, z, z) : z, .time = step_time(t, s, d, in, i, rows),
+        struct denoiser_input run = {.latent = guided ? twice(t, z, z) : z, .time = constant ? NULL : step_time(t, s, d, in, i, rows),
                                      .guidance = s->kind == SAMPLER_LCM ? guidance : NULL, .text = text, .batch = rows,
                                      .text_tokens = in->text_tokens};
         struct tensor *residuals[MAX_LAYERS];
         if (in->controlnet) {
+            if (constant) {
+                run.time_token = step_token(t, &control, i, rows);
+                run.text_tokens_ready = control.text;
+            }
             controlnet_run(t, in->controlnet, &run, trajectory, residuals, NULL);
             run.residuals = residuals;
+        }
+        if (constant) {
+            run.time_token = step_token(t, &own, i, rows);
+            run.text_tokens_ready = own.text;
         }
         struct tensor *eps = denoiser_run(t, d, &run, NULL);
         if (guided && eps) {

@@ -1,5 +1,6 @@
 #include "sentence_encoder.h"
 #include "file.h"
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,11 +32,45 @@ void sentence_encoder_free(struct sentence_encoder *s)
     memset(s, 0, sizeof *s);
 }
 
+static struct params *encoder_params(struct sentence_encoder *s)
+{
+    return s->kind == SENTENCE_T5 ? &s->encoder.t5.params : s->kind == SENTENCE_BERT ? &s->encoder.bert.params : &s->encoder.clip.params;
+}
+
+int sentence_encoder_pack(struct sentence_encoder *s, enum weight_precision precision, struct error *e)
+{
+    int rc = params_pack(encoder_params(s), precision, e);
+    if (!rc && s->dense_count) rc = params_pack(&s->params, precision, e);
+    s->precision = precision;
+    return rc;
+}
+
 /* --- tokens -------------------------------------------------------------------------------- */
+
+/* Without a vocabulary: a number from the bytes of each word and each mark, and the end. */
+static int encode_words(const struct sentence_encoder *s, const char *text, struct token_list *out, struct error *e)
+{
+    enum { END = 1, FIRST = 3 };
+    uint32_t count = (uint32_t)(s->encoder.t5.vocabulary - FIRST);
+    int rc = 0, first = out->count;
+    for (const char *p = text; *p && !rc && out->count - first < s->longest - 1;) {
+        uint32_t hash = 2166136261u;
+        if (*p == ' ') {
+            p++;
+            continue;
+        }
+        const char *start = p;
+        do hash = (hash ^ (uint32_t)(unsigned char)*p++) * 16777619u;
+        while (*p && *p != ' ' && isalnum((unsigned char)*p) && isalnum((unsigned char)*start));
+        rc = token_list_add(out, FIRST + (int)(hash % count), e);
+    }
+    return rc ? rc : token_list_add(out, END, e);
+}
 
 static int encode_text(const struct sentence_encoder *s, const char *text, struct token_list *out, struct error *e)
 {
     size_t size = strlen(text);
+    if (s->kind == SENTENCE_T5 && !s->tokenizer.unigram.model.count) return encode_words(s, text, out, e);
     if (s->kind == SENTENCE_T5) return unigram_encode_t5(&s->tokenizer.unigram, text, size, s->longest, out, e);
     if (s->kind == SENTENCE_BERT)
         return wordpiece_encode_sentence(&s->tokenizer.wordpiece, text, size, s->longest, out, e);

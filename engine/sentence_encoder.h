@@ -13,6 +13,7 @@
 
 #include "bert_encoder.h"
 #include "clip_text.h"
+#include "precision.h"
 #include "t5_encoder.h"
 #include "tokenizer_bpe.h"
 #include "tokenizer_unigram.h"
@@ -45,12 +46,29 @@ struct sentence_encoder {
     struct params params;      /* of the dense layers */
     struct sentence_dense dense[SENTENCE_MOST_DENSE];
     int dense_count, unit_length;
+    enum weight_precision precision;  /* of the weights of the linear layers */
     int token_width;           /* of a token's state */
     int width;                 /* of a sentence's vector */
 };
 
 int sentence_encoder_open(const char *folder, struct device *d, struct sentence_encoder *s, struct error *e);
 void sentence_encoder_free(struct sentence_encoder *s);
+
+/* Packs the weights of the linear layers in `precision` for running. Once only. */
+int sentence_encoder_pack(struct sentence_encoder *s, enum weight_precision precision, struct error *e);
+
+/* A sentence-T5 with random weights, for measuring time and memory where the published weights are not:
+ * T5 encoder, mean over the tokens, one dense layer to `width` without activation, unit length. */
+struct sentence_random_size {
+    int layers, heads, token_width, head_width, feed_forward;
+    int vocabulary, width;
+};
+/* sentence-T5-large: 24 layers of width 1024, 16 heads of 64, feed-forward 4096, 32128 tokens; vectors of 768. */
+struct sentence_random_size sentence_t5_large(void);
+/* tokenizer: a SentencePiece model, or NULL: then each word and each mark is one token, its number taken
+ * from its bytes. The weights depend on the seed alone. */
+int sentence_encoder_random(struct sentence_encoder *s, struct device *d, const struct sentence_random_size *size,
+                            const char *tokenizer, uint64_t seed, struct error *e);
 
 /* "T5", "BERT", "CLIP". */
 const char *sentence_encoder_name(const struct sentence_encoder *s);

@@ -40,6 +40,25 @@ static int incomplete(const struct weights *w, const char *prefix, struct error 
                      w->path, prefix);
 }
 
+int t5_encoder_create(struct t5_encoder *x, struct device *d, const struct text_stack_size *size, int vocabulary, int buckets,
+                      int farthest, struct error *e)
+{
+    memset(x, 0, sizeof *x);
+    params_init(&x->params, d);
+    if (vocabulary < 1 || buckets < 4 || buckets % 4 || farthest <= buckets / 4)
+        return error_set(e, ERR_INPUT, "%d buckets of relative positions up to %d do not fit together; check the model's config.json",
+                         buckets, farthest);
+    x->vocabulary = vocabulary;
+    x->buckets = buckets;
+    x->farthest = farthest;
+    x->table = params_add(&x->params, INIT_UNIFORM, 1, "tokens", 2, vocabulary, size->width, 1);
+    int rc = text_stack_add(&x->params, &x->stack, size, e);
+    if (rc) return rc;
+    x->norm.weight = params_add(&x->params, INIT_ONE, 0, "norm.weight", 1, size->width, 1, 1);
+    x->bias = calloc((size_t)buckets * (size_t)size->heads, sizeof *x->bias);
+    return x->bias ? params_allocate(&x->params, e) : error_memory(e, "a T5 encoder");
+}
+
 /* Registers the parameters by the sizes of the tensors. */
 static int describe(struct t5_encoder *x, const struct weights *w, const char *prefix, const struct text_names *n,
                     const struct t5_settings *settings, const struct weight *table, struct error *e)
@@ -49,35 +68,25 @@ static int describe(struct t5_encoder *x, const struct weights *w, const char *p
     struct weight *feed = text_layer_weight(w, prefix, n, 0, n->feed, ".weight");
     int gated = text_layer_weight(w, prefix, n, 0, n->gate, ".weight") != NULL;
     if (!bias || !q || !feed || q->rank != 2 || feed->rank != 2) return incomplete(w, prefix, e);
-    x->vocabulary = table->shape[0];
-    x->buckets = bias->shape[0];
-    x->farthest = settings->farthest;
-    if (x->buckets < 4 || x->buckets % 4 || x->farthest <= x->buckets / 4)
-        return error_set(e, ERR_INPUT, "%s: %d buckets of relative positions up to %d do not fit together; check the "
-                                       "model's config.json",
-                         w->path, x->buckets, x->farthest);
     struct text_stack_size size = {
         .layers = text_layers_count(w, prefix, n), .heads = bias->shape[1], .width = table->shape[1],
         .inner = q->shape[0], .feed_forward = feed->shape[0], .gated = gated, .norm_first = 1, .root_mean_square = 1,
         .activation = settings->activation != ACT_NONE ? settings->activation : gated ? ACT_GELU_TANH : ACT_RELU,
         .eps = settings->eps};
-    x->table = params_add(&x->params, INIT_ZERO, 0, "tokens", 2, x->vocabulary, size.width, 1);
-    int rc = text_stack_add(&x->params, &x->stack, &size, e);
-    if (rc) return error_prefix(e, "%s", w->path);
-    x->norm.weight = params_add(&x->params, INIT_ONE, 0, "norm.weight", 1, size.width, 1, 1);
-    return params_allocate(&x->params, e);
+    int rc = text_stack_match(w, prefix, &size, e);
+    if (rc) return rc;
+    rc = t5_encoder_create(x, x->params.device, &size, table->shape[0], bias->shape[0], settings->farthest, e);
+    return rc ? error_prefix(e, "%s", w->path) : 0;
 }
 
 static int keep_bias(struct t5_encoder *x, struct weights *w, const char *prefix, struct error *e)
 {
     struct weight *from = find(w, prefix, bias_name);
-    x->bias = malloc(from->count * sizeof *x->bias);
-    if (!x->bias) return error_memory(e, w->path);
-    for (size_t i = 0; i < from->count; i++)
-        if (!isfinite(from->data[i]))
-            return error_set(e, ERR_INPUT, "%s: tensor %s holds a value that is not finite; fetch the file again", w->path,
-                             from->name);
-    memcpy(x->bias, from->data, from->count * sizeof *x->bias);
+    const float *values = NULL;
+    int rc = weight_values(w, from, &values, e);
+    if (rc) return rc;
+    memcpy(x->bias, values, from->count * sizeof *x->bias);
+    weight_done(w, from);
     from->used = 1;
     return 0;
 }

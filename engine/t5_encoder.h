@@ -25,6 +25,10 @@ struct t5_encoder {
     float *bias;               /* host (buckets, heads) */
 };
 
+/* An encoder of the given sizes, its parameters allocated and not yet filled, its biases by position 0. Free
+ * with t5_encoder_free, also after an error. */
+int t5_encoder_create(struct t5_encoder *x, struct device *d, const struct text_stack_size *size, int vocabulary, int buckets,
+                      int farthest, struct error *e);
 /* Whether there is a T5 encoder below the prefix (a full T5 has one, too). */
 int t5_encoder_found(const struct weights *w, const char *prefix);
 /* Sizes come from the tensors named as in the published files; what is read is marked as used. */

@@ -162,6 +162,18 @@ struct tensor *tape_param(struct tape *t, struct param *p, int row0, int rows)
         tape_error(t, "rows %d+%d of parameter %s of %d rows", row0, rows, p->name, p->shape[0]);
         return NULL;
     }
+    if (p->packed.values && t->recording && !p->x) {
+        tape_error(t, "parameter %s is packed for inference; a tape that records cannot read it", p->name);
+        return NULL;
+    }
+    if (p->packed.values && !t->recording) {
+        struct tensor *w = tape_borrow(t, NULL, rows, cols);
+        if (!w) return NULL;
+        w->packed = p->packed;
+        w->packed.row = row0;
+        w->packed.outs = rows;
+        return w;
+    }
     struct tensor *x = tape_borrow(t, p->x + (size_t)row0 * (size_t)cols, rows, cols);
     if (!x || !t->recording) return x;
     for (int i = 0; i < 3; i++)

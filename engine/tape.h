@@ -15,6 +15,7 @@ struct tensor {
     float *g;          /* its gradient, NULL until somebody writes to it */
     int rows, cols;
     int constant;      /* no gradient flows into it */
+    struct packed packed; /* values not NULL: a packed matrix, and x is NULL: op_linear and op_linear_pair alone read it */
 };
 
 struct node;

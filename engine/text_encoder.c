@@ -89,18 +89,15 @@ int vocabulary_encode(const struct vocabulary *v, const char *text, int *numbers
     return n;
 }
 
-int text_encoder_create(struct text_encoder *x, struct device *d, const struct text_encoder_size *size,
-                        const struct vocabulary *v, struct error *e)
+/* Registers the parameters without memory for them. */
+static int text_encoder_add(struct text_encoder *x, struct device *d, const struct text_encoder_size *size,
+                            struct error *e)
 {
     memset(x, 0, sizeof *x);
     const struct transformer_size *tr = &size->transformer;
-    if (!transformer_size_fits(tr) || size->text_width < 1 || size->text_width > MAX_WIDTH ||
-        size->words != v->count + FIRST_WORD)
-        return error_set(e, ERR_INPUT, "text encoder: sizes do not fit together (odd layers, width a multiple of "
-                                       "heads, a row for each word)");
+    if (!transformer_size_fits(tr) || size->text_width < 1 || size->text_width > MAX_WIDTH || size->words < FIRST_WORD)
+        return error_set(e, ERR_INPUT, "text encoder: sizes do not fit together (odd layers, width a multiple of heads)");
     x->size = *size;
-    int rc = vocabulary_copy(&x->vocabulary, v->words, v->count, e);
-    if (rc) return rc;
     struct params *p = &x->params;
     params_init(p, d);
     x->table = params_add(p, INIT_NORMAL, 0.5f, "words", 2, size->words, tr->width, 1);
@@ -108,7 +105,18 @@ int text_encoder_create(struct text_encoder *x, struct device *d, const struct t
     skip_transformer_add(p, &x->encoder, "encoder", tr, 0, 1);
     x->output = linear_add(p, "output", tr->width, size->text_width, 1);
     x->empty = params_add(p, INIT_NORMAL, 0.5f, "empty", 2, 1, size->text_width, 1);
-    rc = params_allocate(p, e);
+    return 0;
+}
+
+int text_encoder_create(struct text_encoder *x, struct device *d, const struct text_encoder_size *size,
+                        const struct vocabulary *v, struct error *e)
+{
+    int rc = text_encoder_add(x, d, size, e);
+    if (!rc && size->words != v->count + FIRST_WORD)
+        rc = error_set(e, ERR_INPUT, "text encoder: %d rows for %d words; it needs a row for each word", size->words,
+                       v->count);
+    if (!rc) rc = vocabulary_copy(&x->vocabulary, v->words, v->count, e);
+    if (!rc) rc = params_allocate(&x->params, e);
     if (rc) text_encoder_free(x);
     return rc;
 }
@@ -180,5 +188,9 @@ int text_encoder_size_from(const struct weights *w, const char *prefix, int head
 #undef FIND
     *size = (struct text_encoder_size){.words = table->shape[0], .text_width = output->shape[0],
                                        .transformer = {table->shape[1], ff->shape[0], skip_transformer_layers(w, prefix), heads, 1e-5f}};
-    return 0;
+    struct text_encoder expected;
+    int rc = text_encoder_add(&expected, NULL, size, e);
+    rc = rc ? error_prefix(e, "%s", w->path) : params_match(&expected.params, w, prefix, e);
+    text_encoder_free(&expected);
+    return rc;
 }

@@ -81,7 +81,8 @@ int text_stack_add(struct params *p, struct text_stack *s, const struct text_sta
         struct text_layer *l = &s->layer[i];
         *l = (struct text_layer){0};
 #define NAME(text) (snprintf(name, sizeof name, "layer.%d." text, i), name)
-        l->self.in_weight = params_add(p, INIT_ZERO, 0, NAME("attention.in.weight"), 2, 3 * size->inner, size->width, 1);
+        l->self.in_weight = params_add(p, INIT_UNIFORM, 1 / sqrtf((float)size->width), NAME("attention.in.weight"), 2, 3 * size->inner, size->width, 1);
+        if (l->self.in_weight) l->self.in_weight->matrix = 1;
         if (size->biases)
             l->self.in_bias = params_add(p, INIT_ZERO, 0, NAME("attention.in.bias"), 1, 3 * size->inner, 1, 1);
         l->self.out = linear_add(p, NAME("attention.out"), size->inner, size->width, size->biases);
@@ -187,18 +188,21 @@ int text_fill(struct params *p, struct param *to, int row0, int rows, struct wei
         return error_set(e, ERR_INPUT, "%s: tensor %s does not have the shape (%d,%d) that goes with the others; use "
                                        "another checkpoint",
                          w->path, full, transposed ? (int)cols : rows, transposed ? rows : (int)cols);
-    for (size_t i = 0; i < count; i++)
-        if (!isfinite(from->data[i]))
-            return error_set(e, ERR_INPUT, "%s: tensor %s holds a value that is not finite; fetch the file again", w->path,
-                             full);
+    const float *values = NULL;
+    int rc = weight_values(w, from, &values, e);
+    if (rc) return rc;
     float *turned = NULL;
     if (transposed) {
         turned = malloc(count * sizeof *turned);
-        if (!turned) return error_memory(e, full);
+        if (!turned) {
+            weight_done(w, from);
+            return error_memory(e, full);
+        }
         for (size_t r = 0; r < (size_t)rows; r++)
-            for (size_t c = 0; c < cols; c++) turned[r * cols + c] = from->data[c * (size_t)rows + r];
+            for (size_t c = 0; c < cols; c++) turned[r * cols + c] = values[c * (size_t)rows + r];
     }
-    p->device->upload(p->device, to->x + (size_t)row0 * cols, turned ? turned : from->data, count);
+    p->device->upload(p->device, to->x + (size_t)row0 * cols, turned ? turned : values, count);
+    weight_done(w, from);
     free(turned);
     from->used = 1;
     return 0;
@@ -216,6 +220,16 @@ int text_fill_norm(struct params *p, const struct norm_layer *l, struct weights 
     if (rc || !l->bias) return rc;
     snprintf(full, sizeof full, "%s%s", name, suffix[1]);
     return text_fill(p, l->bias, 0, l->bias->shape[0], w, prefix, full, 0, e);
+}
+
+int text_stack_match(const struct weights *w, const char *prefix, const struct text_stack_size *size, struct error *e)
+{
+    double matrices = (double)size->width * (4.0 * size->inner + (size->gated ? 3.0 : 2.0) * size->feed_forward);
+    size_t held = weights_total(w, prefix);
+    if (size->layers * matrices > (double)held)
+        return error_set(e, ERR_INPUT, "%s: %d layers of this text encoder need %.0f values each, the file holds %zu in all; its "
+                                       "tensors do not belong together", w->path, size->layers, matrices, held);
+    return 0;
 }
 
 struct loader {

@@ -64,6 +64,8 @@ int text_layers_count(const struct weights *w, const char *prefix, const struct 
 /* A tensor by prefix + layer + number + name + suffix, NULL if it is not there. */
 struct weight *text_layer_weight(const struct weights *w, const char *prefix, const struct text_names *n, int layer,
                                  const char *name, const char *suffix);
+/* Whether the tensors under `prefix` can hold a stack of that size, asked before it is allocated. */
+int text_stack_match(const struct weights *w, const char *prefix, const struct text_stack_size *size, struct error *e);
 /* Fills the parameters of an allocated stack; a tensor of the layers that is missing, misshapen,
  * not finite or left over is an error. */
 int text_stack_load(struct params *p, const struct text_stack *s, struct weights *w, const char *prefix,

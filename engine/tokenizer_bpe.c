@@ -6,10 +6,9 @@
 
 /* --- cleaning ------------------------------------------------------------------------ */
 
-/* Runs of white space become one space; none at the ends. */
+/* Runs of white space become one space. */
 static int join_spaces(const char *s, size_t size, struct text_buffer *out, struct error *e)
 {
-    unicode_strip(&s, &size);
     int rc = text_buffer_add(out, NULL, 0, e), in_space = 0;
     for (size_t i = 0, n; !rc && i < size; i += n) {
         uint32_t c;
@@ -26,8 +25,11 @@ static int clean(const char *s, size_t size, enum clip_cleaning cleaning, struct
     struct text_buffer a = {0}, b = {0}, joined = {0};
     int rc = cleaning == CLIP_OPENAI ? html_unescape(s, size, &a, e) : unicode_compose(s, size, &a, e);
     if (!rc && cleaning == CLIP_OPENAI) rc = html_unescape(a.data, a.size, &b, e);
-    struct text_buffer *last = cleaning == CLIP_OPENAI ? &b : &a;
-    if (!rc) rc = join_spaces(last->data, last->size, &joined, e);
+    const struct text_buffer *last = cleaning == CLIP_OPENAI ? &b : &a;
+    const char *text = last->data;
+    size_t left = last->size;
+    if (!rc && cleaning == CLIP_OPENAI) unicode_strip(&text, &left);
+    if (!rc) rc = join_spaces(text, left, &joined, e);
     if (!rc) rc = unicode_lower(joined.data, joined.size, cleaning == CLIP_OPENAI, out, e);
     text_buffer_free(&a);
     text_buffer_free(&b);
@@ -55,9 +57,13 @@ static int is_symbol(uint32_t c)
     return !unicode_is_white_space(c) && !unicode_is_letter(c) && !unicode_is_number(c);
 }
 
-/* Bytes of the word at s, 0 if there stands white space: a special token, a contraction's
- * ending, letters, one number, or a run of anything else. */
-static size_t word_size(const char *s, size_t left)
+/* Where case is ignored, the iota subscript U+0345 is its letter's other case: no symbol, and, being a mark, no
+ * letter either; it vanishes. */
+static int is_caseless_symbol(uint32_t c) { return c != 0x345 && is_symbol(c); }
+
+/* Bytes of the word at s, 0 if there stands none: a special token, a contraction's ending, letters, one number,
+ * or a run of symbols. */
+static size_t word_size(const char *s, size_t left, enum clip_cleaning cleaning)
 {
     static const char *const fixed[] = {"<|startoftext|>", "<|endoftext|>", "'s", "'t", "'re", "'ve", "'m", "'ll", "'d"};
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) {
@@ -67,7 +73,8 @@ static size_t word_size(const char *s, size_t left)
     uint32_t c;
     size_t size = utf8_next(s, left, &c), n;
     if (unicode_is_number(c)) return size;
-    int (*belongs)(uint32_t) = unicode_is_letter(c) ? unicode_is_letter : is_symbol;
+    int (*symbol)(uint32_t) = cleaning == CLIP_OPENAI ? is_caseless_symbol : is_symbol;
+    int (*belongs)(uint32_t) = unicode_is_letter(c) ? unicode_is_letter : symbol;
     if (!belongs(c)) return 0;
     while (size < left) {
         n = utf8_next(s + size, left - size, &c);
@@ -124,7 +131,7 @@ static int encode_part(const struct bpe_tokenizer *b, const char *s, size_t size
     uint32_t c;
     int rc = clean(s, size, cleaning, &text, e);
     for (size_t i = 0; !rc && i < text.size;) {
-        size_t n = word_size(text.data + i, text.size - i);
+        size_t n = word_size(text.data + i, text.size - i, cleaning);
         if (n) rc = add_word(b, text.data + i, n, out, e);
         i += n ? n : utf8_next(text.data + i, text.size - i, &c);
     }

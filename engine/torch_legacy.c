@@ -8,9 +8,9 @@ enum { STORAGE_LIMIT = 1 << 17 };
 
 struct block {
     const char *key;
-    const unsigned char *bytes;
     size_t element;
     int64_t count;
+    struct weights_part part;
 };
 
 struct stream {
@@ -19,6 +19,7 @@ struct stream {
     const char *path;
     struct block *blocks; /* sorted by key */
     size_t nblocks;
+    struct weights_part *parts; /* of the list of tensors, in the order of blocks */
 };
 
 static int bad(const struct stream *s, const char *rule, struct error *e)
@@ -124,7 +125,7 @@ static int locate_blocks(struct stream *s, const struct pickle_node *keys, struc
         if (count != (uint64_t)block->count || count > (s->size - s->at) / block->element)
             return error_set(e, ERR_INPUT, "%s: storage '%s' is shorter or longer than the pickle says",
                              s->path, block->key);
-        block->bytes = s->data + s->at;
+        block->part = (struct weights_part){.bytes = s->data + s->at, .size = (size_t)count * block->element};
         s->at += (size_t)count * block->element;
     }
     return s->at == s->size ? 0 : bad(s, "bytes after the last storage", e);
@@ -150,14 +151,15 @@ static int read_keys(struct stream *s, const struct pickle_node *keys, struct er
     return 0;
 }
 
-static int storage_bytes(void *context, const struct pickle_storage *storage, const unsigned char **bytes,
-                         struct error *e)
+static int storage_part(void *context, const struct pickle_storage *storage, struct weights_part **part,
+                        struct error *e)
 {
     const struct stream *s = context;
     const struct block *block = find_block(s, storage->key);
-    if (block == NULL || block->bytes == NULL)
+    if (block == NULL || block->part.bytes == NULL)
         return bad(s, "a storage is missing", e);
-    *bytes = block->bytes;
+    *part = &s->parts[block - s->blocks];
+    **part = block->part;
     return 0;
 }
 
@@ -177,8 +179,13 @@ int torch_read_legacy(const unsigned char *data, size_t size, struct weights *w,
         rc = note_sizes(&z, object.root, e);
     if (rc == 0)
         rc = locate_blocks(&s, keys.root, e);
+    struct weights_source *source = weights_source(w);
+    if (rc == 0 && (source == NULL || (source->parts = calloc(s.nblocks + 1, sizeof *source->parts)) == NULL))
+        rc = error_memory(e, w->path);
     if (rc == 0)
-        rc = torch_collect(object.root, storage_bytes, &s, size, w, e);
+        s.parts = source->parts;
+    if (rc == 0)
+        rc = torch_collect(&object, storage_part, &s, size, w, e);
     free(s.blocks);
     pickle_free(&object);
     pickle_free(&keys);

@@ -3,8 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-int trajectory_encoder_create(struct trajectory_encoder *n, struct device *d,
-                              const struct trajectory_encoder_size *size, struct error *e)
+/* Registers the parameters without memory for them. */
+static int trajectory_encoder_add(struct trajectory_encoder *n, struct device *d,
+                                  const struct trajectory_encoder_size *size, struct error *e)
 {
     const struct transformer_size *tr = &size->transformer;
     memset(n, 0, sizeof *n);
@@ -21,7 +22,14 @@ int trajectory_encoder_create(struct trajectory_encoder *n, struct device *d,
     n->skeleton = linear_add(p, "skel_embedding", 3 * size->joints, tr->width, 1);
     n->positions = params_add(p, INIT_POSITIVE, 1, "query_pos_encoder.pe", 3, size->positions, 1, tr->width);
     skip_transformer_add(p, &n->encoder, "encoder", tr, 0, 1);
-    int rc = params_allocate(p, e);
+    return 0;
+}
+
+int trajectory_encoder_create(struct trajectory_encoder *n, struct device *d,
+                              const struct trajectory_encoder_size *size, struct error *e)
+{
+    int rc = trajectory_encoder_add(n, d, size, e);
+    if (!rc) rc = params_allocate(&n->params, e);
     if (rc) trajectory_encoder_free(n);
     return rc;
 }
@@ -41,11 +49,22 @@ void trajectory_frames(const unsigned char *mask, int batch, int frames, int joi
     }
 }
 
-/* Keys that attention may see (batch, L + frames) on the device: the tokens and the controlled frames. */
-static const float *key_mask(struct tape *t, const struct trajectory_encoder *n, const unsigned char *mask, int batch,
-                             int frames)
+/* Frames up to the last one of any sample with a controlled joint; at least 1. */
+static int controlled_frames(const unsigned char *mask, int batch, int frames, int joints)
 {
-    size_t tokens = (size_t)n->size.latent_tokens, width = tokens + (size_t)frames;
+    size_t row = (size_t)joints, clip = (size_t)frames * row, last = 0;
+    for (size_t b = 0; b < (size_t)batch; b++)
+        for (size_t i = (last + 1) * row; i < clip; i++)
+            if (mask[b * clip + i]) last = i / row;
+    return (int)last + 1;
+}
+
+/* Keys that attention may see (batch, L + seen) on the device: the tokens and the controlled ones of the
+ * first `seen` frames. mask (batch, frames, joints). */
+static const float *key_mask(struct tape *t, const struct trajectory_encoder *n, const unsigned char *mask, int batch,
+                             int frames, int seen)
+{
+    size_t tokens = (size_t)n->size.latent_tokens, width = tokens + (size_t)seen;
     float *host = malloc((size_t)batch * width * sizeof *host + 1);
     if (!host) {
         tape_error(t, "out of memory");
@@ -54,7 +73,7 @@ static const float *key_mask(struct tape *t, const struct trajectory_encoder *n,
     for (size_t b = 0; b < (size_t)batch; b++) {
         float *row = host + b * width;
         for (size_t i = 0; i < tokens; i++) row[i] = 1;
-        trajectory_frames(mask + b * (size_t)frames * (size_t)n->size.joints, 1, frames, n->size.joints, row + tokens);
+        trajectory_frames(mask + b * (size_t)frames * (size_t)n->size.joints, 1, seen, n->size.joints, row + tokens);
     }
     struct tensor *m = tape_constant(t, host, batch, (int)width);
     free(host);
@@ -71,9 +90,13 @@ struct tensor *trajectory_encoder_run(struct tape *t, const struct trajectory_en
                    hint->rows, hint->cols, batch, 3 * n->size.joints, n->size.positions - tokens);
         return NULL;
     }
-    const float *keys = key_mask(t, n, mask, batch, frames);
-    if (!keys) return NULL;
-    int counts[2] = {tokens, frames};
+    /* No row reads a frame that is masked as a key, and only the tokens' rows are read: the frames
+     * behind the last controlled one change nothing and are left out. */
+    int seen = controlled_frames(mask, batch, frames, n->size.joints);
+    const float *keys = key_mask(t, n, mask, batch, frames, seen);
+    if (seen < frames) hint = op_slice(t, hint, batch, 0, seen);
+    if (!keys || !hint) return NULL;
+    int counts[2] = {tokens, seen};
     struct tensor *parts[2] = {tape_param(t, n->token, 0, tokens), linear_run(t, &n->skeleton, hint, ACT_NONE)};
     struct tensor *s = op_concat(t, parts, counts, 2, batch);
     s = op_add_positions(t, s, tape_param(t, n->positions, 0, n->size.positions), batch);
@@ -102,5 +125,9 @@ int trajectory_encoder_size_from(const struct weights *w, const char *prefix, in
                                              .latent_width = projection ? projection->shape[0] : token->shape[1],
                                              .projections = projection != NULL, .positions = positions->shape[0],
                                              .transformer = {token->shape[1], ff->shape[0], skip_transformer_layers(w, prefix), heads, 1e-5f}};
-    return 0;
+    struct trajectory_encoder expected;
+    int rc = trajectory_encoder_add(&expected, NULL, size, e);
+    rc = rc ? error_prefix(e, "%s", w->path) : params_match(&expected.params, w, prefix, e);
+    trajectory_encoder_free(&expected);
+    return rc;
 }

@@ -3,7 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-int vae_create(struct vae *v, struct device *d, const struct vae_size *size, struct error *e)
+/* Registers the parameters without memory for them. */
+static int vae_add(struct vae *v, struct device *d, const struct vae_size *size, struct error *e)
 {
     const struct transformer_size *tr = &size->transformer;
     memset(v, 0, sizeof *v);
@@ -26,7 +27,13 @@ int vae_create(struct vae *v, struct device *d, const struct vae_size *size, str
     skip_transformer_add(p, &v->decoder, "decoder", tr, 1, 1);
     v->skeleton = linear_add(p, "skel_embedding", size->nfeats, tr->width, 1);
     v->final = linear_add(p, "final_layer", tr->width, size->nfeats, 1);
-    int rc = params_allocate(p, e);
+    return 0;
+}
+
+int vae_create(struct vae *v, struct device *d, const struct vae_size *size, struct error *e)
+{
+    int rc = vae_add(v, d, size, e);
+    if (!rc) rc = params_allocate(&v->params, e);
     if (rc) vae_free(v);
     return rc;
 }
@@ -34,6 +41,7 @@ int vae_create(struct vae *v, struct device *d, const struct vae_size *size, str
 void vae_free(struct vae *v)
 {
     params_free(&v->params);
+    params_free(&v->prepared);
     memset(v, 0, sizeof *v);
 }
 
@@ -73,6 +81,57 @@ void vae_encode(struct tape *t, const struct vae *v, struct tensor *x, const int
     *logvar = l;
 }
 
+/* Where the first block's rows for `frames` positions begin: the lengths before take 1 + 2 + … rows. */
+static size_t first_row(int frames) { return (size_t)frames * (size_t)(frames - 1) / 2; }
+
+int vae_prepare(struct vae *v, enum weight_precision precision, int keep, struct error *e)
+{
+    enum { LONGEST = 200 };
+    struct device *d = v->params.device;
+    int width = v->size.transformer.width, longest = v->size.positions < LONGEST ? v->size.positions : LONGEST;
+    struct params *p = &v->prepared;
+    params_init(p, d);
+    v->first = params_add(p, INIT_ZERO, 0, "first", 2, (int)first_row(longest + 1), width, 1);
+    if (!v->first || !skip_transformer_prepare_add(p, &v->decoder, v->size.latent_tokens)) p->failed = 1;
+    int rc = params_allocate(p, e);
+    if (!rc) rc = skip_transformer_prepare_fill(&v->decoder, d, v->size.latent_tokens, e);
+    struct tape t;
+    tape_init(&t, d);
+    tape_start(&t, 0, 0, 0, 0);
+    const struct attention_layer *a = &v->decoder.layer[0].self;
+    struct tensor *q = tape_param(&t, v->decoder_positions, 0, longest);
+    struct tensor *qkv = op_linear(&t, q, tape_param(&t, a->in_weight, 0, 3 * width), tape_param(&t, a->in_bias, 0, 3 * width), ACT_NONE);
+    for (int n = 1; n <= longest && !rc; n++) {
+        struct arena_mark mark = arena_mark(&t.arena);
+        struct tensor *y = skip_transformer_first_run(&t, &v->decoder, tape_rows(&t, q, 0, n), tape_rows(&t, qkv, 0, n));
+        rc = tape_failed(&t, e);
+        if (!rc) d->copy(d, v->first->x + first_row(n) * (size_t)width, y->x, (size_t)n * (size_t)width);
+        arena_return(&t.arena, mark);
+    }
+    tape_free(&t);
+    if (!rc) rc = params_pack(p, precision, e);
+    if (!rc) rc = keep ? params_pack_beside(&v->params, precision, e) : params_pack(&v->params, precision, e);
+    if (!rc) v->longest = longest;
+    return rc;
+}
+
+/* The prepared rows of each sample, or NULL: not prepared, or not for all of these lengths. A sample that is
+ * shorter than the batch has its own length's rows; what follows them reaches no result. */
+static const float *const *first_rows(struct tape *t, const struct vae *v, const int *lengths, int batch, int frames)
+{
+    if (t->recording || !v->longest || frames > v->longest) return NULL;
+    for (int b = 0; b < batch; b++)
+        if (lengths[b] < 1) return NULL;
+    const float **rows = malloc((size_t)batch * sizeof *rows);
+    if (!rows) {
+        tape_error(t, "out of memory");
+        return NULL;
+    }
+    tape_keep(t, rows);
+    for (int b = 0; b < batch; b++) rows[b] = v->first->x + first_row(lengths[b] < frames ? lengths[b] : frames) * (size_t)v->size.transformer.width;
+    return rows;
+}
+
 struct tensor *vae_decode(struct tape *t, const struct vae *v, struct tensor *z, const int *lengths, int batch,
                           int frames)
 {
@@ -86,7 +145,9 @@ struct tensor *vae_decode(struct tape *t, const struct vae *v, struct tensor *z,
     struct tensor *parts[1] = {q};
     q = op_concat(t, parts, &frames, 1, batch);
     const float *mask = length_mask(t, lengths, batch, 0, frames);
-    struct tensor *y = skip_transformer_run(t, &v->decoder, q, batch, mask, memory, NULL, NULL);
+    const float *const *first = first_rows(t, v, lengths, batch, frames);
+    struct tensor *y = first ? skip_transformer_run_packed(t, &v->decoder, q, batch, mask, memory, NULL, NULL, first)
+                             : skip_transformer_run(t, &v->decoder, q, batch, mask, memory, NULL, NULL);
     y = linear_run(t, &v->final, y, ACT_NONE);
     return mask ? op_mask_rows(t, y, mask) : y;
 }
@@ -162,5 +223,9 @@ int vae_size_from(const struct weights *w, const char *prefix, int heads, struct
                               .latent_width = pre ? pre->shape[0] : token->shape[1], .projections = pre != NULL,
                               .positions = positions->shape[0],
                               .transformer = {token->shape[1], ff->shape[0], skip_transformer_layers(w, prefix), heads, 1e-5f}};
-    return 0;
+    struct vae expected;
+    int rc = vae_add(&expected, NULL, size, e);
+    rc = rc ? error_prefix(e, "%s", w->path) : params_match(&expected.params, w, prefix, e);
+    vae_free(&expected);
+    return rc;
 }

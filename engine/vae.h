@@ -18,12 +18,22 @@ struct vae {
     struct param *token, *encoder_positions, *decoder_positions;
     struct linear_layer skeleton, final, latent_pre, latent_post;
     struct skip_transformer encoder, decoder;
+    /* vae_prepare: */
+    struct params prepared;      /* the decoder's memory matrix … */
+    struct param *first;         /* … and its first block's self attention over 1, 2, … longest positions, one after another */
+    int longest;
 };
 
 /* Parameters allocated on d, not yet initialised. Free with vae_free. */
 int vae_create(struct vae *v, struct device *d, const struct vae_size *size, struct error *e);
 void vae_free(struct vae *v);
-/* Reads sizes from the tensors of a checkpoint (heads are not in it and are given). */
+/* For inference from now on: packs the weights in this precision (params_pack, with keep = 1
+ * params_pack_beside), multiplies the matrices that a
+ * memory token passes through, and computes the first decoder block's self attention, which reads positions
+ * alone, for each length up to 200 (n rows for length n: 20 MB at width 256). */
+int vae_prepare(struct vae *v, enum weight_precision precision, int keep, struct error *e);
+/* Reads sizes from the tensors of a checkpoint (heads are not in it and are given; every published VAE has 4).
+ * A tensor that is missing or misshapen for these sizes is an error, before anything is allocated. */
 int vae_size_from(const struct weights *w, const char *prefix, int heads, struct vae_size *size, struct error *e);
 
 /* x (batch·frames, nfeats) normalised, zero in the padding; lengths (batch) on the host.

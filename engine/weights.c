@@ -1,16 +1,11 @@
 #include "weights.h"
-#include "file.h"
-#include "h5.h"
-#include "safetensors.h"
-#include "torch_file.h"
+#include "weights_source.h"
 
 #include <limits.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const size_t file_limit = (size_t)1 << 34;
+#include <zlib.h>
 
 /* ---- The list ---- */
 
@@ -22,8 +17,9 @@ struct weight *weights_find(const struct weights *w, const char *name)
     return NULL;
 }
 
-int weights_add(struct weights *w, const char *name, int rank, const int *shape, struct weight **out,
-                struct error *e)
+/* Appends an entry without values. */
+static int add_entry(struct weights *w, const char *name, int rank, const int *shape, struct weight **out,
+                     struct error *e)
 {
     const char *path = w->path[0] ? w->path : "weights";
     if (weights_find(w, name))
@@ -49,20 +45,49 @@ int weights_add(struct weights *w, const char *name, int rank, const int *shape,
     }
     struct weight *item = &w->items[w->count];
     memset(item, 0, sizeof *item);
-    item->name = strdup(name);
-    item->data = calloc(count ? count : 1, sizeof *item->data);
-    if (item->name == NULL || item->data == NULL) {
-        free(item->name);
-        free(item->data);
+    if ((item->name = strdup(name)) == NULL)
         return error_memory(e, path);
-    }
     item->rank = rank;
     if (rank)
         memcpy(item->shape, shape, (size_t)rank * sizeof *shape);
     item->count = count;
     w->count++;
+    *out = item;
+    return 0;
+}
+
+/* Takes back the newest entry. */
+static int forget(struct weights *w, struct error *e)
+{
+    free(w->items[--w->count].name);
+    return error_memory(e, w->path[0] ? w->path : "weights");
+}
+
+int weights_add(struct weights *w, const char *name, int rank, const int *shape, struct weight **out, struct error *e)
+{
+    struct weight *item;
+    int rc = add_entry(w, name, rank, shape, &item, e);
+    if (rc)
+        return rc;
+    item->data = calloc(item->count ? item->count : 1, sizeof *item->data);
+    if (item->data == NULL)
+        return forget(w, e);
     if (out)
         *out = item;
+    return 0;
+}
+
+int weights_add_view(struct weights *w, const char *name, const struct tensor_view *view, struct weights_part *part,
+                     struct error *e)
+{
+    struct weight *item;
+    int rc = add_entry(w, name, view->rank, view->shape, &item, e);
+    if (rc)
+        return rc;
+    item->place = malloc(sizeof *item->place);
+    if (item->place == NULL)
+        return forget(w, e);
+    *item->place = (struct weight_place){*view, part};
     return 0;
 }
 
@@ -71,8 +96,19 @@ void weights_free(struct weights *w)
     for (int i = 0; i < w->count; i++) {
         free(w->items[i].name);
         free(w->items[i].data);
+        free(w->items[i].place);
     }
     free(w->items);
+    struct weights_source *source = w->source;
+    if (source) {
+        mapping_close(&source->map);
+        h5_close(source->h5);
+        free(source->parts);
+        for (int i = 0; i < source->opaque_count; i++)
+            free(source->opaque[i]);
+        free(source->opaque);
+        free(source);
+    }
     memset(w, 0, sizeof *w);
 }
 
@@ -89,166 +125,139 @@ int weights_untaken(const struct weights *w, const char *prefix, const char **fi
     return n;
 }
 
-/* ---- Our own form: one HDF5 dataset for each tensor, in the group /weights
- * or, in files without it, at the root ---- */
-
-static int read_dataset(struct h5 *f, const char *group, const char *name, struct weights *w, struct error *e)
+size_t weights_total(const struct weights *w, const char *prefix)
 {
-    char full[512];
-    if (snprintf(full, sizeof full, "%s%s", group, name) >= (int)sizeof full)
-        return error_set(e, ERR_INPUT, "%s: a tensor name longer than %zu bytes", w->path, sizeof full - 1);
-    int rank = 0, shape[8];
-    float *data = NULL;
-    size_t count = 0;
-    struct weight *item = NULL;
-    int rc = h5_shape(f, full, &rank, shape, e);
-    if (rc == 0)
-        rc = h5_read_float(f, full, &data, &count, e);
-    if (rc == 0)
-        rc = weights_add(w, name, rank, shape, &item, e);
-    for (size_t i = 0; rc == 0 && i < count; i++)
-        if (!isfinite(data[i]))
-            rc = error_set(e, ERR_INPUT,
-                           "%s: tensor '%s' holds a value that is not finite; the training that "
-                           "wrote it diverged, use another checkpoint",
-                           w->path, name);
-    if (rc == 0)
-        memcpy(item->data, data, count * sizeof *data);
-    free(data);
-    return rc;
+    size_t total = 0, length = strlen(prefix);
+    for (int i = 0; i < w->count; i++)
+        if (strncmp(w->items[i].name, prefix, length) == 0)
+            total += w->items[i].count;
+    return total;
 }
 
-static int read_h5(struct weights *w, struct error *e)
+/* ---- The file behind it ---- */
+
+struct weights_source *weights_source(struct weights *w)
 {
-    struct h5 *f = NULL;
-    char **names = NULL;
-    int count = 0;
-    int rc = h5_open(w->path, &f, e);
-    if (rc)
-        return rc;
-    int grouped = h5_is_group(f, "weights");
-    rc = h5_names(f, grouped ? "weights" : "/", &names, &count, e);
-    for (int i = 0; rc == 0 && i < count; i++)
-        if (grouped || !h5_is_group(f, names[i]))
-            rc = read_dataset(f, grouped ? "weights/" : "", names[i], w, e);
-    if (rc == 0 && w->count == 0)
-        rc = error_set(e, ERR_INPUT, "%s: an HDF5 file without tensors; is it a data set?", w->path);
-    h5_names_free(names, count);
-    h5_close(f);
-    return rc;
+    if (w->source == NULL && (w->source = calloc(1, sizeof *w->source)) != NULL)
+        w->source->map.fd = -1;
+    return w->source;
 }
 
-int weights_write(const struct weights *w, const char *path, struct error *e)
+int weights_note_opaque(struct weights *w, const char *name, struct error *e)
 {
-    struct h5 *f = NULL;
-    int rc = h5_create(path, &f, e);
-    if (rc)
-        return rc;
-    for (int i = 0; rc == 0 && i < w->count; i++) {
-        const struct weight *item = &w->items[i];
-        char full[512];
-        if (strchr(item->name, '/') ||
-            snprintf(full, sizeof full, "weights/%s", item->name) >= (int)sizeof full)
-            rc = error_set(e, ERR_INTERNAL, "%s: tensor name '%.200s' is too long or has a '/'", path,
-                           item->name);
-        else
-            rc = h5_write_float(f, full, item->rank, item->shape, item->data, e);
-    }
-    if (rc) {
-        h5_close(f);
-        return rc;
-    }
-    return h5_commit(f, e);
-}
-
-/* ---- Which format ---- */
-
-static int begins(const char *data, size_t size, const char *text)
-{
-    size_t n = strlen(text);
-    return size >= n && memcmp(data, text, n) == 0;
-}
-
-/* A file that is none of the formats, named by what it looks like. */
-static int not_a_checkpoint(const char *path, const char *head, size_t n, struct error *e)
-{
-    size_t at = begins(head, n, "\xef\xbb\xbf") ? 3 : 0;
-    while (at < n && (head[at] == ' ' || head[at] == '\n' || head[at] == '\r' || head[at] == '\t'))
-        at++;
-    if (n == 0)
-        return error_set(e, ERR_INPUT, "%s: is empty; fetch the checkpoint again", path);
-    if (at < n && head[at] == '<')
-        return error_set(e, ERR_INPUT,
-                         "%s: is a web page, not a checkpoint; the download was answered with HTML, "
-                         "fetch the file itself",
-                         path);
-    if (begins(head, n, "version https://git-lfs"))
-        return error_set(e, ERR_INPUT, "%s: is a git-lfs pointer, not the checkpoint; run `git lfs pull`",
-                         path);
-    if (begins(head, n, "\x1f\x8b"))
-        return error_set(e, ERR_INPUT, "%s: is gzip-compressed; unpack it with gunzip first", path);
-    if (begins(head, n, "\x93NUMPY"))
-        return error_set(e, ERR_INPUT, "%s: is a NumPy array, not a checkpoint", path);
-    if (n >= 262 && memcmp(head + 257, "ustar", 5) == 0)
-        return error_set(e, ERR_INPUT, "%s: is a tar archive; unpack it and name the checkpoint inside",
-                         path);
-    return error_set(e, ERR_INPUT,
-                     "%s: is not a checkpoint (PyTorch zip, PyTorch stream, safetensors or HDF5); check the "
-                     "download",
-                     path);
-}
-
-static int read_head(const char *path, char head[512], size_t *n, struct error *e)
-{
-    if (file_size(path) < 0) {
-        char *unused = NULL;
-        int rc = file_read(path, 0, &unused, n, e); /* for its message */
-        free(unused);
-        return rc ? rc : error_set(e, ERR_INPUT, "%s: is not a regular file", path);
-    }
-    FILE *stream = fopen(path, "rb");
-    if (stream == NULL)
-        return error_set(e, ERR_INPUT, "%s: cannot open; check its permissions", path);
-    *n = fread(head, 1, 512, stream);
-    fclose(stream);
+    struct weights_source *source = weights_source(w);
+    for (int i = 0; source && i < source->opaque_count; i++)
+        if (strcmp(source->opaque[i], name) == 0)
+            return 0;
+    char **grown = source ? realloc(source->opaque, ((size_t)source->opaque_count + 1) * sizeof *grown) : NULL;
+    if (grown == NULL)
+        return error_memory(e, w->path);
+    source->opaque = grown;
+    if ((grown[source->opaque_count] = strdup(name)) == NULL)
+        return error_memory(e, w->path);
+    source->opaque_count++;
     return 0;
 }
 
-static int read_torch(struct weights *w, struct error *e)
+const char *weights_opaque_name(const struct weights *w, int index)
 {
-    char *data = NULL;
-    size_t size = 0;
-    int rc = file_read(w->path, file_limit, &data, &size, e);
+    return w->source && index < w->source->opaque_count ? w->source->opaque[index] : NULL;
+}
+
+int weights_part_check(const struct weights *w, struct weights_part *part, struct error *e)
+{
+    const size_t piece = (size_t)4 << 20;
+    if (!part->unchecked)
+        return 0;
+    uLong checksum = crc32_z(0, NULL, 0);
+    for (size_t at = 0; at < part->size; at += piece) {
+        size_t n = part->size - at < piece ? part->size - at : piece;
+        checksum = crc32_z(checksum, part->bytes + at, n);
+        if (part->size > piece) /* a small part is read again at once */
+            mapping_touched(&w->source->map, n);
+    }
+    if (checksum != part->checksum)
+        return error_set(e, ERR_INPUT, "%s: entry '%.*s' fails its checksum; fetch the file again", w->path,
+                         part->name_size, part->name);
+    part->unchecked = 0;
+    return 0;
+}
+
+/* ---- Values ---- */
+
+static int read_dataset(const struct weights *w, struct weight *item, struct error *e)
+{
+    char full[600];
+    size_t count = 0;
+    float *data = NULL;
+    snprintf(full, sizeof full, "%s%s", w->source->h5_group, item->name); /* its length was checked when it was added */
+    int rc = h5_read_float(w->source->h5, full, &data, &count, e);
+    if (rc == 0 && count != item->count)
+        rc = error_set(e, ERR_INPUT, "%s: tensor '%s' changed while being read; try again", w->path, item->name);
     if (rc)
-        return rc;
-    sha256_bytes(data, size, w->sha256);
-    const unsigned char *bytes = (const unsigned char *)data;
-    rc = safetensors_begins(data, size) ? safetensors_read(bytes, size, w, e) /* its length may look like the others */
-         : begins(data, size, "PK")     ? torch_read_zip(bytes, size, w, e)
-                                        : torch_read_legacy(bytes, size, w, e);
-    free(data);
+        free(data);
+    else
+        item->data = data;
     return rc;
 }
 
-int weights_read(const char *path, struct weights *w, struct error *e)
+static int read_place(const struct weights *w, struct weight *item, const float **values, struct error *e)
 {
-    char head[512];
-    size_t n = 0;
-    memset(w, 0, sizeof *w);
-    if (strlen(path) >= sizeof w->path)
-        return error_set(e, ERR_INPUT, "%.80s…: path is too long", path);
-    snprintf(w->path, sizeof w->path, "%s", path);
-    int rc = read_head(path, head, &n, e);
-    if (rc == 0) {
-        if (begins(head, n, "PK\3\4") || begins(head, n, "PK\5\6") || begins(head, n, "\x80") ||
-            safetensors_begins(head, n))
-            rc = read_torch(w, e);
-        else if (begins(head, n, "\x89HDF\r\n\x1a\n"))
-            rc = (rc = sha256_file(path, w->sha256, e)) ? rc : read_h5(w, e);
-        else
-            rc = not_a_checkpoint(path, head, n, e);
-    }
-    if (rc)
-        weights_free(w);
+    const struct weight_place *place = item->place;
+    struct mapping *map = &w->source->map;
+    int rc = map->data ? mapping_unchanged(map, w->path, e) : 0;
+    if (rc == 0 && place->part)
+        rc = weights_part_check(w, place->part, e);
+    if (rc || item->count == 0)
+        return rc;
+    if ((*values = tensor_view_floats(&place->view)) != NULL)
+        return 0;
+    item->data = malloc(item->count * sizeof *item->data);
+    if (item->data == NULL)
+        return error_memory(e, w->path);
+    tensor_view_gather(&place->view, item->data);
+    mapping_touched(map, tensor_view_span(&place->view));
+    return 0;
+}
+
+int weight_values_unchecked(const struct weights *w, struct weight *item, const float **values, struct error *e)
+{
+    static const float none[1];
+    int rc = 0;
+    *values = NULL;
+    if (item->data == NULL && item->place)
+        rc = item->place->view.bytes ? read_place(w, item, values, e)
+             : item->count           ? read_dataset(w, item, e)
+                                     : 0;
+    if (rc == 0 && *values == NULL)
+        *values = item->data ? item->data : none;
     return rc;
+}
+
+int weight_values(const struct weights *w, struct weight *item, const float **values, struct error *e)
+{
+    int rc = weight_values_unchecked(w, item, values, e);
+    if (rc == 0 && !floats_are_finite(*values, item->count)) {
+        weight_done(w, item);
+        rc = error_set(e, ERR_INPUT,
+                       "%s: tensor '%s' holds a value that is not finite; the training that wrote it diverged or "
+                       "the file is damaged, use another checkpoint",
+                       w->path, item->name);
+    }
+    return rc;
+}
+
+void weight_done(const struct weights *w, struct weight *item)
+{
+    if (item->place == NULL)
+        return;
+    if (item->data == NULL && item->place->view.bytes)
+        mapping_touched(&w->source->map, tensor_view_span(&item->place->view));
+    free(item->data);
+    item->data = NULL;
+}
+
+const char *weight_type(const struct weight *item)
+{
+    return tensor_type_name(item->place ? item->place->view.type : TENSOR_FLOAT);
 }

@@ -42,7 +42,7 @@ static void gru_encoder_add(struct params *p, struct gru_encoder *g, int h, int 
     g->out = dense_add(p, "output_net.3", h, out);
 }
 
-int evaluator_create(struct evaluator *ev, struct device *d, const struct evaluator_size *size, struct error *e)
+int evaluator_add(struct evaluator *ev, struct device *d, const struct evaluator_size *size, struct error *e)
 {
     memset(ev, 0, sizeof *ev);
     const int dims[] = {size->nfeats - 4,  size->movement_hidden, size->movement_latent, size->motion_hidden,
@@ -78,7 +78,13 @@ int evaluator_create(struct evaluator *ev, struct device *d, const struct evalua
     ev->text_encoder.input = dense_add(p, "input_emb", size->word_width, size->text_hidden);
     gru_encoder_add(p, &ev->text_encoder, size->text_hidden, size->embedding);
 
-    int rc = params_allocate(&ev->movement, e);
+    return 0;
+}
+
+int evaluator_create(struct evaluator *ev, struct device *d, const struct evaluator_size *size, struct error *e)
+{
+    int rc = evaluator_add(ev, d, size, e);
+    if (!rc) rc = params_allocate(&ev->movement, e);
     if (!rc) rc = params_allocate(&ev->motion, e);
     if (!rc) rc = params_allocate(&ev->text, e);
     if (rc) evaluator_free(ev);

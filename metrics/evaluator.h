@@ -47,6 +47,8 @@ struct evaluator {
     char sha256[65];                            /* of the file it was read from, or "" */
 };
 
+/* Registers the parameters without memory for them: their names and shapes. d may be NULL. */
+int evaluator_add(struct evaluator *ev, struct device *d, const struct evaluator_size *size, struct error *e);
 /* Parameters allocated on d, all zero. Free with evaluator_free. */
 int evaluator_create(struct evaluator *ev, struct device *d, const struct evaluator_size *size, struct error *e);
 void evaluator_free(struct evaluator *ev);

@@ -48,7 +48,14 @@ int evaluator_size_from(const struct weights *w, struct evaluator_size *size, st
                                     .embedding = out->shape[0],
                                     .word_width = text->shape[1],
                                     .parts_of_speech = speech->shape[1]};
-    return 0;
+    struct evaluator expected;
+    int rc = evaluator_add(&expected, NULL, size, e);
+    if (rc) error_prefix(e, "%s", w->path);
+    if (!rc) rc = params_match(&expected.movement, w, prefix[0], e);
+    if (!rc) rc = params_match(&expected.motion, w, prefix[1], e);
+    if (!rc) rc = params_match(&expected.text, w, prefix[2], e);
+    evaluator_free(&expected);
+    return rc;
 }
 
 int evaluator_load(struct evaluator *ev, struct weights *w, struct error *e)

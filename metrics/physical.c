@@ -3,21 +3,36 @@
 #include <math.h>
 #include <string.h>
 
-static double jitter(const float *joints, int frames, int njoints, double fps)
+/* Length of joint j's third difference over frames t … t+3. */
+static double third_difference(const float *joints, int njoints, int t, int j)
 {
     const long stride = 3L * njoints;
+    double square = 0;
+    for (int c = 0; c < 3; c++) {
+        const float *x = joints + t * stride + 3 * j + c;
+        double third = ((double)x[3 * stride] - (double)x[0]) +
+                       3 * ((double)x[stride] - (double)x[2 * stride]);
+        square += third * third;
+    }
+    return sqrt(square);
+}
+
+void joint_jerk(const float *joints, int frames, int njoints, double fps, double *jerk)
+{
+    for (int t = 0; t + 3 < frames; t++) {
+        double sum = 0;
+        for (int j = 0; j < njoints; j++)
+            sum += third_difference(joints, njoints, t, j);
+        jerk[t] = sum * fps * fps * fps / njoints;
+    }
+}
+
+static double jitter(const float *joints, int frames, int njoints, double fps)
+{
     double sum = 0;
     for (int t = 0; t + 3 < frames; t++)
-        for (int j = 0; j < njoints; j++) {
-            double square = 0;
-            for (int c = 0; c < 3; c++) {
-                const float *x = joints + t * stride + 3 * j + c;
-                double third = ((double)x[3 * stride] - (double)x[0]) +
-                               3 * ((double)x[stride] - (double)x[2 * stride]);
-                square += third * third;
-            }
-            sum += sqrt(square);
-        }
+        for (int j = 0; j < njoints; j++)
+            sum += third_difference(joints, njoints, t, j);
     return sum * fps * fps * fps / ((double)(frames - 3) * njoints);
 }
 

@@ -30,4 +30,8 @@ struct physical {
 int physical_metrics(const float *joints, int frames, int njoints, const struct physical_rule *rule,
                      struct physical *out, struct error *e);
 
+/* jerk (frames - 3): the mean over the joints of |third difference| · fps³ over frames t … t+3, m/s³; its mean
+ * over t is the jitter. joints (frames, njoints, 3), finite. */
+void joint_jerk(const float *joints, int frames, int njoints, double fps, double *jerk);
+
 #endif

@@ -52,7 +52,7 @@ for verb in $("$mlcm" --help | sed -n 's/^  mlcm \([a-z]*\) .*/\1/p'); do
 done
 
 # Obvious mistakes
-expect 2 err 'in quotes' generate a person walks -o "$folder/walk.npy"
+expect 0 err '3 texts of one word each' generate a person walks --frames 60 -o "$folder/walk.npy"
 expect 0 out 'experiment, for mlcm bench' info bench/experiments/bandai_tiny.json
 
 # Files: missing, empty, of another kind

@@ -1,7 +1,7 @@
 /* Published text encoders: what must hold of any weights, both layouts of CLIP, folders as they
  * are downloaded, damaged files, and the reference cases where they are. */
 #include "../bench/verify.h"
-#include "../engine/sentence_encoder.h"
+#include "../engine/text_source.h"
 #include "scratch.h"
 
 #include <math.h>
@@ -401,7 +401,9 @@ static void safetensors_files(void **state)
         struct weight *x = weights_find(&r, w.items[i].name);
         assert_non_null(x);
         assert_int_equal(x->count, w.items[i].count);
-        assert_memory_equal(x->data, w.items[i].data, x->count * sizeof(float));
+        const float *values = NULL;
+        assert_int_equal(weight_values(&r, x, &values, &e), 0);
+        assert_memory_equal(values, w.items[i].data, x->count * sizeof(float));
     }
     weights_free(&r);
     weights_free(&w);
@@ -532,6 +534,20 @@ static void sentence_folders(void **state)
     }
     assert_int_equal(sentence_encoder_open(s->folder, &device, &x, &e), 0); /* all is mended again */
     sentence_encoder_free(&x);
+
+    /* behind the interface: the width that the denoiser reads, the fingerprint of what is in the folder */
+    struct text_source source;
+    char before[65], after[65];
+    assert_int_equal(text_source_open(&source, s->folder, &device, PRECISION_FP32, 768, &e), ERR_INPUT);
+    assert_non_null(strstr(e.text, "width 3,"));
+    assert_non_null(strstr(e.text, "768"));
+    assert_int_equal(source.kind, TEXT_SOURCE_NONE);
+    assert_int_equal(text_source_open(&source, s->folder, &device, PRECISION_BF16, 3, &e), 0);
+    text_source_free(&source);
+    assert_int_equal(text_folder_fingerprint(s->folder, before, &e), 0);
+    put(s, "sentence_bert_config.json", "{\"max_seq_length\": 4}");
+    assert_int_equal(text_folder_fingerprint(s->folder, after, &e), 0);
+    assert_string_not_equal(before, after);
     weights_free(&w);
     static const char *const inside[] = {"1_Pooling/config.json", "2_Dense/config.json", "2_Dense/model.safetensors"};
     for (size_t i = 0; i < sizeof inside / sizeof *inside; i++) unlink(scratch_path(s, inside[i], path));

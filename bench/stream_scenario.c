@@ -1,0 +1,160 @@
+#include "stream_scenario.h"
+#include "../engine/clock.h"
+#include "../engine/file.h"
+#include <cJSON.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The captions change with every segment. */
+static const char *const captions[] = {
+    "a person walks forward",
+    "a person walks forward in a proud way",
+    "a person waves with the right hand",
+    "a person runs forward",
+    "a person walks backward in a tired way",
+    "a person punches",
+    "a person walks and turns right",
+    "a person bows",
+    "a person dashes forward like a giant",
+    "a person raises both hands",
+};
+enum { CAPTIONS = sizeof captions / sizeof *captions };
+
+/* One stream's motion, and when each part of it was there. */
+struct made {
+    float *joints;
+    int frames, segments, *first;   /* first frame of each segment after the first */
+    double first_frame, wall, slowest;
+};
+
+static void made_free(struct made *r)
+{
+    free(r->joints);
+    free(r->first);
+    *r = (struct made){0};
+}
+
+static int make(mlcm *m, const struct mlcm_stream_options *o, double seconds, struct made *r, struct stream_figures *f, struct error *e)
+{
+    mlcm_stream *s = NULL;
+    int made = 0, wanted = (int)ceil(seconds * mlcm_fps(m)), rc;
+    size_t row = (size_t)mlcm_joints(m) * 3;
+    *r = (struct made){0};
+    double start = clock_seconds();
+    rc = e->code = mlcm_stream_open(&s, m, o, e->text, sizeof e->text);
+    if (rc) return rc;
+    f->frames = mlcm_stream_frames(s);
+    f->overlap = mlcm_stream_overlap(s);
+    f->controlled = mlcm_stream_controlled(s);
+    int segments = (wanted + f->frames - 1) / f->frames;
+    r->joints = malloc((size_t)segments * (size_t)f->frames * row * sizeof *r->joints);
+    r->first = malloc((size_t)segments * sizeof *r->first);
+    if (!r->joints || !r->first) rc = error_memory(e, "a stream");
+    for (; r->segments < segments && !rc; r->segments++) {
+        double at = clock_seconds();
+        r->first[r->segments] = r->frames;
+        rc = e->code = mlcm_stream_next(s, captions[r->segments % CAPTIONS], r->joints + (size_t)r->frames * row, &made, e->text,
+                                        sizeof e->text);
+        if (rc) break;
+        if (!r->segments) r->first_frame = clock_seconds() - start;
+        r->slowest = fmax(r->slowest, clock_seconds() - at);
+        r->frames += made;
+    }
+    if (!rc) {
+        mlcm_stream_finish(s, r->joints + (size_t)r->frames * row, &made);
+        r->frames += made;
+    }
+    r->wall = clock_seconds() - start;
+    mlcm_stream_close(s);
+    if (rc) made_free(r);
+    return rc;
+}
+
+int stream_scenario_run(const char *folder, int threads, const struct stream_scenario *s, struct stream_figures *out, float **joints,
+                        int *made, struct error *e)
+{
+    mlcm *m = NULL;
+    struct made r = {0};
+    struct stream_figures ignored;
+    struct seams cut = {0};
+    struct mlcm_stream_options o = {.generation = MLCM_OPTIONS, .frames = s->frames, .overlap = s->overlap, .plain = s->plain};
+    o.generation.seed = s->seed;
+    *out = (struct stream_figures){.threads = threads};
+    double start = clock_seconds();
+    int rc = e->code = mlcm_open(&m, folder, threads, e->text, sizeof e->text);
+    out->opening = clock_seconds() - start;
+    if (rc) return rc;
+    /* a few segments first, so that memory and the ControlNet are there */
+    rc = make(m, &o, 5, &r, &ignored, e);
+    made_free(&r);
+    if (!rc) rc = make(m, &o, s->seconds, &r, out, e);
+    if (!rc && r.segments < 2) rc = error_set(e, ERR_USAGE, "--seconds %g is one segment; give more for a seam", s->seconds);
+    if (!rc)
+        rc = seam_jerk(r.joints, r.frames, mlcm_joints(m), mlcm_fps(m), r.first + 1, r.segments - 1, out->overlap, &out->seams, NULL, e);
+    if (!rc) {
+        out->first_frame = r.first_frame;
+        out->wall = r.wall;
+        out->slowest = r.slowest;
+        out->segments = r.segments;
+        out->motion = r.frames / mlcm_fps(m);
+        if (joints) {
+            *joints = r.joints;
+            *made = r.frames;
+            r.joints = NULL;
+        }
+    }
+    made_free(&r);
+    o.plain = o.overlap = 1;
+    if (!rc) rc = make(m, &o, s->seconds, &r, &ignored, e);
+    if (!rc) rc = seam_jerk(r.joints, r.frames, mlcm_joints(m), mlcm_fps(m), r.first + 1, r.segments - 1, 1, &cut, NULL, e);
+    out->cut = cut.worst / (cut.inside > 0 ? cut.inside : 1);
+    made_free(&r);
+    mlcm_close(m);
+    if (rc && joints) {
+        free(*joints);
+        *joints = NULL;
+    }
+    return rc;
+}
+
+void stream_scenario_print(const struct stream_figures *f, FILE *out)
+{
+    const struct seams *j = &f->seams;
+    double scale = j->inside > 0 ? 1 / j->inside : 0;
+    fprintf(out, "%d segments of %d new frames, %d of overlap, %s\n", f->segments, f->frames, f->overlap,
+            f->controlled ? "joined by the ControlNet and a cross-fade" : "joined by a cross-fade alone");
+    fprintf(out, "time to first frame       %8.2f ms, models loaded (%.2f s to load)\n", 1e3 * f->first_frame, f->opening);
+    fprintf(out, "motion                    %8.2f s in %.3f s: %.1f motion seconds a wall second\n", f->motion, f->wall, f->motion / f->wall);
+    fprintf(out, "slowest segment           %8.2f ms\n", 1e3 * f->slowest);
+    fprintf(out, "jerk inside segments      %8.2f m/s3, median (99th percentile %.2f)\n", j->inside, j->inside_p99);
+    fprintf(out, "jerk at seams             %8.2f m/s3, median: %.2f of that inside; worst seam %.2f: %.2f; largest frame %.2f: %.2f\n", j->median,
+            j->median * scale, j->worst, j->worst * scale, j->peak, j->peak * scale);
+    fprintf(out, "without overlap or fade   %8.2f of the jerk inside, at the worst seam\n", f->cut);
+}
+
+int stream_scenario_json(const struct stream_figures *f, const struct stream_scenario *s, const char *path, struct error *e)
+{
+    cJSON *root = cJSON_CreateObject();
+    const struct {
+        const char *name;
+        double value;
+    } rows[] = {
+        {"segments", f->segments}, {"segment_frames", f->frames}, {"overlap_frames", f->overlap}, {"controlnet", f->controlled},
+        {"seed", (double)s->seed}, {"threads", f->threads}, {"opening_seconds", f->opening},
+        {"first_frame_seconds", f->first_frame}, {"motion_seconds", f->motion}, {"wall_seconds", f->wall},
+        {"motion_seconds_a_wall_second", f->motion / f->wall}, {"slowest_segment_seconds", f->slowest},
+        {"jerk_inside_median", f->seams.inside}, {"jerk_inside_p99", f->seams.inside_p99}, {"jerk_seam_median", f->seams.median},
+        {"jerk_seam_worst", f->seams.worst}, {"jerk_seam_largest_frame", f->seams.peak}, {"worst_seam_ratio", f->seams.worst / f->seams.inside},
+        {"worst_seam_ratio_without_overlap", f->cut}};
+    cJSON_AddStringToObject(root, "scenario", "stream");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) cJSON_AddNumberToObject(root, rows[i].name, rows[i].value);
+    char *text = cJSON_Print(root);
+    int rc = 0;
+    if (!text) rc = error_memory(e, "the figures");
+    else if (!strcmp(path, "-")) puts(text);
+    else rc = file_write(path, text, strlen(text), e);
+    free(text);
+    cJSON_Delete(root);
+    return rc;
+}

@@ -1,0 +1,31 @@
+/* mlcm time --scenario stream: a motion of changing captions, as fast as it can be made. */
+#ifndef MLCM_STREAM_SCENARIO_H
+#define MLCM_STREAM_SCENARIO_H
+
+#include "../engine/mlcm.h"
+#include "../metrics/seams.h"
+#include <stdio.h>
+
+struct stream_scenario {
+    double seconds;               /* of motion wanted */
+    int frames, overlap, plain;   /* struct mlcm_stream_options; 0: its defaults */
+    uint64_t seed;
+};
+struct stream_figures {
+    double opening;               /* wall seconds to load the models */
+    double first_frame;           /* wall seconds from the first caption to the first frame in hand, models loaded and warm */
+    double motion, wall;          /* seconds of motion, and of wall time it took to make it */
+    double slowest;               /* wall seconds of the slowest segment */
+    int threads, controlled, segments, frames, overlap;
+    struct seams seams;
+    double cut;                   /* the worst seam's jerk where the same clips are put end to end without overlap */
+};
+
+/* Models of `folder`. joints, if not NULL, receives malloc'd (frames, J, 3), *made frames. */
+int stream_scenario_run(const char *folder, int threads, const struct stream_scenario *s, struct stream_figures *out, float **joints,
+                        int *made, struct error *e);
+void stream_scenario_print(const struct stream_figures *f, FILE *out);
+/* A small JSON document; - is standard output. */
+int stream_scenario_json(const struct stream_figures *f, const struct stream_scenario *s, const char *path, struct error *e);
+
+#endif

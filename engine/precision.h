@@ -1,0 +1,11 @@
+/* How the weights of a network are kept while it runs. */
+#ifndef MLCM_WEIGHT_PRECISION_H
+#define MLCM_WEIGHT_PRECISION_H
+
+enum weight_precision {
+    PRECISION_FP32,
+    PRECISION_BF16,   /* weights and inputs rounded to bfloat16, sums in float */
+    PRECISION_INT8    /* weights to 8 bits with a scale an output, inputs to 8 bits with a scale a row; sums exact */
+};
+
+#endif

@@ -1,0 +1,117 @@
+#include "stream_join.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+int stream_join_open(struct stream_join *s, int joints, int overlap, struct error *e)
+{
+    *s = (struct stream_join){.joints = joints, .overlap = overlap, .cosine = 1};
+    if (joints < 1 || overlap < 1)
+        return error_set(e, ERR_USAGE, "a stream of %d joints with %d frames of overlap; give at least one of each", joints, overlap);
+    s->held = malloc((size_t)overlap * (size_t)joints * 3 * sizeof *s->held);
+    return s->held ? 0 : error_memory(e, "a stream");
+}
+
+void stream_join_close(struct stream_join *s)
+{
+    free(s->held);
+    *s = (struct stream_join){0};
+}
+
+/* The share of the new clip in frame i of the overlap. */
+static double share(const struct stream_join *s, int i)
+{
+    double u = (double)(i + 1) / (s->overlap + 1);
+    return u * u * u * (10 + u * (6 * u - 15));
+}
+
+/* The turn and move that lay the clip's beginning over the held frames. */
+static void lay(struct stream_join *s, const float *clip)
+{
+    double weight = 0, a[2] = {0}, b[2] = {0}, cross = 0, dot = 0;
+    size_t row = (size_t)s->joints * 3;
+    for (int i = 0; i < s->overlap; i++) {
+        double w = share(s, i) * (1 - share(s, i));
+        for (size_t k = (size_t)i * row; k < (size_t)(i + 1) * row; k += 3) {
+            weight += w;
+            a[0] += w * (double)s->held[k];
+            a[1] += w * (double)s->held[k + 2];
+            b[0] += w * (double)clip[k];
+            b[1] += w * (double)clip[k + 2];
+        }
+    }
+    for (int c = 0; c < 2; c++) {
+        a[c] /= weight;
+        b[c] /= weight;
+    }
+    for (int i = 0; i < s->overlap; i++) {
+        double w = share(s, i) * (1 - share(s, i));
+        for (size_t k = (size_t)i * row; k < (size_t)(i + 1) * row; k += 3) {
+            double px = (double)s->held[k] - a[0], pz = (double)s->held[k + 2] - a[1];
+            double qx = (double)clip[k] - b[0], qz = (double)clip[k + 2] - b[1];
+            cross += w * (qx * pz - qz * px);
+            dot += w * (qx * px + qz * pz);
+        }
+    }
+    double length = hypot(cross, dot);
+    s->cosine = length > 0 ? dot / length : 1;
+    s->sine = length > 0 ? cross / length : 0;
+    s->x = a[0] - (s->cosine * b[0] - s->sine * b[1]);
+    s->z = a[1] - (s->sine * b[0] + s->cosine * b[1]);
+}
+
+static void place(const struct stream_join *s, const float *p, double out[3])
+{
+    out[0] = s->cosine * (double)p[0] - s->sine * (double)p[2] + s->x;
+    out[1] = (double)p[1];
+    out[2] = s->sine * (double)p[0] + s->cosine * (double)p[2] + s->z;
+}
+
+int stream_join_add(struct stream_join *s, const float *clip, int frames, float *out)
+{
+    size_t row = (size_t)s->joints * 3;
+    int made = frames - s->overlap, faded = s->clips ? s->overlap : 0;
+    if (s->clips) lay(s, clip);
+    s->clips++;
+    for (int i = 0; i < made; i++) {
+        double w = i < faded ? share(s, i) : 1, p[3];
+        for (size_t k = 0; k < row; k += 3) {
+            place(s, clip + (size_t)i * row + k, p);
+            for (size_t c = 0; c < 3; c++) {
+                double old = i < faded ? (double)s->held[(size_t)i * row + k + c] : 0;
+                out[(size_t)i * row + k + c] = (float)(w * p[c] + (1 - w) * old);
+            }
+        }
+    }
+    for (int i = 0; i < s->overlap; i++) {
+        double p[3];
+        for (size_t k = 0; k < row; k += 3) {
+            place(s, clip + (size_t)(made + i) * row + k, p);
+            for (size_t c = 0; c < 3; c++) s->held[(size_t)i * row + k + c] = (float)p[c];
+        }
+    }
+    return made;
+}
+
+int stream_join_finish(struct stream_join *s, float *out)
+{
+    int made = s->clips ? s->overlap : 0;
+    memcpy(out, s->held, (size_t)made * (size_t)s->joints * 3 * sizeof *out);
+    s->clips = 0;
+    s->cosine = 1;
+    s->sine = s->x = s->z = 0;
+    return made;
+}
+
+void stream_join_hint(const struct stream_join *s, double heading, float *out)
+{
+    /* the world's heading: the clip's turn and then its own */
+    double c = s->cosine * cos(heading) - s->sine * sin(heading), n = s->sine * cos(heading) + s->cosine * sin(heading);
+    double x0 = (double)s->held[0], z0 = (double)s->held[2];
+    for (size_t k = 0; k < (size_t)s->overlap * (size_t)s->joints * 3; k += 3) {
+        double x = (double)s->held[k] - x0, z = (double)s->held[k + 2] - z0;
+        out[k] = (float)(c * x + n * z);
+        out[k + 1] = s->held[k + 1];
+        out[k + 2] = (float)(c * z - n * x);
+    }
+}

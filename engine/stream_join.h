@@ -1,0 +1,36 @@
+/* Joining clips into one motion: each clip's first `overlap` frames show what the last ones of the clip
+ * before show. It is laid over them, turned about the vertical and moved on the floor so that the squared
+ * distance of the joints is least, and faded in over them.
+ *
+ * The share of the new clip in overlapping frame i of n is s((i + 1)/(n + 1)), s(u) = 6u⁵ - 15u⁴ + 10u³,
+ * whose first and second derivatives vanish at both ends; the distances weigh by share·(1 - share). Joints'
+ * positions are mixed: where the two poses differ, a bone is a little shorter in the middle of the fade. */
+#ifndef MLCM_STREAM_JOIN_H
+#define MLCM_STREAM_JOIN_H
+
+#include "error.h"
+
+struct stream_join {
+    int joints, overlap;
+    int clips;                    /* laid since the beginning */
+    double cosine, sine, x, z;    /* the last clip's place: (px, pz) -> (c·px - s·pz + x, s·px + c·pz + z) */
+    float *held;                  /* (overlap, joints, 3) the last clip's end in the world */
+};
+
+/* Free with stream_join_close; safe on a zeroed struct. */
+int stream_join_open(struct stream_join *s, int joints, int overlap, struct error *e);
+void stream_join_close(struct stream_join *s);
+
+/* The next clip (frames, joints, 3), metres, y up, in coordinates of its own; frames >= overlap, and for all but
+ * the first 2·overlap. out receives frames - overlap rows in the world, which is the first clip's coordinates;
+ * returns their number. The last `overlap` frames are held for the next clip. */
+int stream_join_add(struct stream_join *s, const float *clip, int frames, float *out);
+/* Gives the held frames to out and begins anew; returns their number, 0 where nothing was laid. */
+int stream_join_finish(struct stream_join *s, float *out);
+
+/* The held frames as the next clip shall begin: the first root over the origin, `heading` turned to +z.
+ * heading: of the held frames' first, an angle in the last clip's coordinates, by which
+ * (0, 1) on the floor becomes (-sin, cos). out (overlap, joints, 3). */
+void stream_join_hint(const struct stream_join *s, double heading, float *out);
+
+#endif
