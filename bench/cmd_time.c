@@ -48,7 +48,7 @@ static int time_stream(const char *model, int threads, const struct stream_scena
     struct stream_figures f;
     float *joints = NULL;
     int made = 0, rc = stream_scenario_run(model, threads, s, &f, &joints, &made, e);
-    const int shape[3] = {made, 22, 3};
+    const int shape[3] = {made, f.joints, 3};
     if (!rc && (!json || strcmp(json, "-"))) stream_scenario_print(&f, stdout);
     if (!rc && json) rc = stream_scenario_json(&f, s, json, e);
     if (!rc && out) rc = npy_write_float(out, 3, shape, joints, e);

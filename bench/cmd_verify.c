@@ -56,6 +56,7 @@ static enum placing place(const char *name, const struct verify_kind **kind)
 /* What the whole run gathers beside the counts of struct verify. */
 struct tally {
     int unplaced, cases;
+    int by_case;              /* a line a case instead of a line an array */
     char skipped_names[4000];
 };
 
@@ -74,6 +75,13 @@ static void case_failed(struct verify *v, const char *text)
     v->failed++;
 }
 
+/* "vae_v1   12 arrays  worst 0.090 of the tolerance: out/mu, error 1.4e-06, tolerance 4e-05". */
+static void print_case(const struct verify *v, int arrays, int failed, int marginal)
+{
+    fprintf(v->out, "%-28s %4d arrays  worst %.3f of the tolerance  %-9s %s, error %.1e, tolerance %.0e\n", v->case_name, arrays,
+            v->worst, failed ? "fail" : marginal ? "marginal" : "pass", v->worst_array, v->worst_error, v->worst_tolerance);
+}
+
 static void run_case(struct verify *v, struct tally *t, const char *folder, const char *path)
 {
     char name[256];
@@ -83,6 +91,7 @@ static void run_case(struct verify *v, struct tally *t, const char *folder, cons
     v->case_name = name;
     v->folder = folder;
     v->worst = 0;
+    v->worst_array[0] = '\0';
     t->cases++;
 
     struct error e = {0};
@@ -106,11 +115,14 @@ static void run_case(struct verify *v, struct tally *t, const char *folder, cons
         case_failed(v, "not a kind of case that mlcm knows; name the file KIND_ID.h5 or give it "
                        "the root attribute `case`");
     } else {
-        int before = v->passed + v->marginal + v->failed + v->skipped;
+        int before = v->passed + v->marginal + v->failed + v->skipped, failed = v->failed, marginal = v->marginal;
         if (kind->run(v, f, &e))
             case_failed(v, e.text[0] ? e.text : "could not be run");
         else if (v->passed + v->marginal + v->failed + v->skipped == before)
             case_failed(v, "the file holds no array that this kind of case checks");
+        int arrays = v->passed + v->marginal + v->failed + v->skipped - before;
+        if (t->by_case && v->worst_array[0])
+            print_case(v, arrays, v->failed - failed, v->marginal - marginal);
     }
     h5_close(f);
     fflush(v->out); /* a line appears when its case is done, in a pipe as well */
@@ -196,9 +208,10 @@ static void print_total(const struct verify *v, const struct tally *t)
 int cmd_verify(int argc, char **argv)
 {
     const char *json = NULL;
-    int quiet = 0;
+    int quiet = 0, by_case = 0;
     const struct option_row options[] = {
         {.name = "quiet", .flag = &quiet, .help = "print only what did not pass, and the total"},
+        {.name = "by-case", .flag = &by_case, .help = "a line a case: its arrays, and the one nearest to its tolerance"},
         {.name = "json",
          .text = &json,
          .value = "FILE",
@@ -206,7 +219,7 @@ int cmd_verify(int argc, char **argv)
         {0}};
     const struct command_form form = {
         .example = "mlcm verify ../shared/golden",
-        .usage = "mlcm verify FILE.h5|DIR … [--quiet] [--json FILE]",
+        .usage = "mlcm verify FILE.h5|DIR … [--quiet] [--by-case] [--json FILE]",
         .purpose = "Runs reference cases through the same loaders, networks, samplers, metrics and\n"
                    "trainers that bench and train use, and prints a line a checked array: case, array,\n"
                    "shape, largest absolute error, relative L2 error, normalised mean squared error\n"
@@ -225,10 +238,10 @@ int cmd_verify(int argc, char **argv)
         return 0;
     }
     /* Where the document takes standard output, the lines make way. */
-    struct verify v = {.quiet = quiet,
+    struct verify v = {.quiet = quiet || by_case,
                        .out = json && !strcmp(json, "-") ? stderr : stdout,
                        .record = json ? cJSON_CreateArray() : NULL};
-    struct tally t = {0};
+    struct tally t = {.by_case = by_case};
     int code = 0;
     for (int i = 0; i < a.count && !code; i++)
         code = run_path(&v, &t, a.positional[i], &e);

@@ -488,7 +488,7 @@ static void read_sections(struct section *s, struct experiment *x)
         s->rc = error_set(s->e, ERR_INPUT, "protocol.mm_times is above protocol.mm_repeats; lower it");
 }
 
-/* Sections that the document lacks come from the experiment that its "base" names, in the same folder. */
+/* Sections that the document lacks come from the experiment that its "base" names, a path from its own folder. */
 static int read_base(struct experiment *x, struct error *e)
 {
     const char *name;

@@ -1,6 +1,7 @@
 #include "published.h"
 #include "../engine/file.h"
 #include "json_read.h"
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -181,8 +182,8 @@ static const char *impostor(const char *path)
     fclose(in);
     if (!n) return "empty";
     if (!strncmp((char *)head, "version https://git-lfs", 23)) return "a git-lfs pointer, not the file; run git lfs pull";
-    while (at < n && strchr(" \t\r\n\xef\xbb\xbf", head[at])) at++;
-    if (head[at] == '<' && at < n) return "an HTML page, saved by a download that failed";
+    while (at < n && head[at] && strchr(" \t\r\n\xef\xbb\xbf", head[at])) at++;
+    if (head[at] == '<' && (head[at + 1] == '!' || isalpha(head[at + 1]))) return "an HTML page, saved by a download that failed";
     return NULL;
 }
 

@@ -57,8 +57,8 @@ static int listing_hash(const struct published_folders *f, char hex[65], struct 
         add_file(h, f->spatial_statistics, "Mean_raw.npy", "");
         add_file(h, f->spatial_statistics, "Std_raw.npy", "");
     }
-    sha256_text(h, hex);
-    return rc;
+    int failed = sha256_text(h, hex);
+    return rc || !failed ? rc : error_memory(e, f->data);
 }
 
 struct talk {

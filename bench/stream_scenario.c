@@ -81,10 +81,12 @@ int stream_scenario_run(const char *folder, int threads, const struct stream_sce
     struct mlcm_stream_options o = {.generation = MLCM_OPTIONS, .frames = s->frames, .overlap = s->overlap, .plain = s->plain};
     o.generation.seed = s->seed;
     *out = (struct stream_figures){.threads = threads};
+    if (joints) *joints = NULL;
     double start = clock_seconds();
     int rc = e->code = mlcm_open(&m, folder, threads, e->text, sizeof e->text);
     out->opening = clock_seconds() - start;
     if (rc) return rc;
+    out->joints = mlcm_joints(m);
     /* a few segments first, so that memory and the ControlNet are there */
     rc = make(m, &o, 5, &r, &ignored, e);
     made_free(&r);
@@ -130,7 +132,7 @@ void stream_scenario_print(const struct stream_figures *f, FILE *out)
     fprintf(out, "jerk inside segments      %8.2f m/s3, median (99th percentile %.2f)\n", j->inside, j->inside_p99);
     fprintf(out, "jerk at seams             %8.2f m/s3, median: %.2f of that inside; worst seam %.2f: %.2f; largest frame %.2f: %.2f\n", j->median,
             j->median * scale, j->worst, j->worst * scale, j->peak, j->peak * scale);
-    fprintf(out, "without overlap or fade   %8.2f of the jerk inside, at the worst seam\n", f->cut);
+    fprintf(out, "with one shared frame     %8.2f of the jerk inside, at the worst seam\n", f->cut);
 }
 
 int stream_scenario_json(const struct stream_figures *f, const struct stream_scenario *s, const char *path, struct error *e)

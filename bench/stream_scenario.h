@@ -17,11 +17,12 @@ struct stream_figures {
     double motion, wall;          /* seconds of motion, and of wall time it took to make it */
     double slowest;               /* wall seconds of the slowest segment */
     int threads, controlled, segments, frames, overlap;
+    int joints;                   /* of the models' skeleton */
     struct seams seams;
-    double cut;                   /* the worst seam's jerk where the same clips are put end to end without overlap */
+    double cut;                   /* the worst seam's jerk over that inside where clips without the ControlNet share one frame alone */
 };
 
-/* Models of `folder`. joints, if not NULL, receives malloc'd (frames, J, 3), *made frames. */
+/* Models of `folder`. joints, if not NULL, receives malloc'd (frames, J, 3), *made frames; NULL after an error. */
 int stream_scenario_run(const char *folder, int threads, const struct stream_scenario *s, struct stream_figures *out, float **joints,
                         int *made, struct error *e);
 void stream_scenario_print(const struct stream_figures *f, FILE *out);

@@ -47,8 +47,12 @@ static void report(struct verify *v, const char *array, const char *shape, const
     double worst = tolerance > 0 ? d->largest / tolerance : d->largest > 0 ? INFINITY : 0;
     if (!d->finite)
         worst = INFINITY;
-    if (worst > v->worst)
+    if (worst > v->worst || !v->worst_array[0]) {
         v->worst = worst;
+        v->worst_error = d->finite ? d->largest : INFINITY;
+        v->worst_tolerance = tolerance;
+        snprintf(v->worst_array, sizeof v->worst_array, "%s", array);
+    }
 
     double nmse = d->reference > 0 ? d->squared / d->reference : d->squared > 0 ? INFINITY : 0;
     if (!v->quiet || result != RESULT_PASS)

@@ -15,7 +15,10 @@ struct verify {
     const char *folder;       /* where NAME.ckpt and side folders lie */
     int passed, marginal, failed, skipped;
     int quiet;                /* print failures and the total only */
-    double worst;             /* of the running case: max error / tolerance */
+    /* of the running case: the array that comes nearest to its tolerance or goes farthest beyond it */
+    double worst;             /* its largest error / tolerance */
+    double worst_error, worst_tolerance;
+    char worst_array[64];
     FILE *out;                /* where the lines go; NULL: standard output */
     struct cJSON *record;     /* JSON array that takes a row an array, or NULL */
 };

@@ -23,7 +23,7 @@ size_t attend_scratch_count(int count, int width)
     return attend_keys_count(count, width) + scores + panels_for(width) * PANEL * (size_t)count;
 }
 
-/* exp(row - largest) over `padded` scores, those beyond count or masked 0; the sum's inverse, 0 if nothing is seen */
+/* exp(row - largest) over `padded` scores, those beyond count or masked 0; returns the sum's inverse, 1 if nothing is seen */
 static float exponentials(float *row, const float *mask, float scale, int count, int padded)
 {
     float top = -INFINITY, total = 0;

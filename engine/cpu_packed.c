@@ -17,6 +17,7 @@ static uint16_t to_bf16(float x)
 {
     uint32_t bits;
     memcpy(&bits, &x, 4);
+    if (isnan(x)) return (uint16_t)(bits >> 16 | 0x40u);   /* rounding could carry it to infinity or zero */
     return (uint16_t)((bits + 0x7fffu + (bits >> 16 & 1u)) >> 16);
 }
 
@@ -94,22 +95,24 @@ static void row_to_bytes(float *words, struct row_scale *scale, const float *x, 
 {
     signed char *out = (signed char *)words;
     float most = 0;
-    int32_t total = 0;
+    uint32_t total = 0, seen = 0;
     for (int i = 0; i < lead; i++) *out++ = 0;
 #pragma omp simd reduction(max : most)
     for (int k = 0; k < n; k++) most = fabsf(x[k]) > most ? fabsf(x[k]) : most;
-    float inverse = most > 0 ? 127.0f / most : 0.0f;
-#pragma omp simd reduction(+ : total)
+    float inverse = most > 1e-30f ? 127.0f / most : 0.0f;   /* 127 over less would be infinite */
+#pragma omp simd reduction(+ : total) reduction(| : seen)
     for (int k = 0; k < n; k++) {
         float v = x[k] * inverse + 12582912.0f;   /* round to nearest by the mantissa's end */
         int32_t bits;
         memcpy(&bits, &v, 4);
         bits -= 0x4b400000;
         out[k] = (signed char)bits;
-        total += bits;
+        total += (uint32_t)bits;
+        seen |= (uint32_t)(bits + 128);
     }
     for (int k = n; (k + lead) % 4; k++) out[k] = 0;
-    *scale = (struct row_scale){most / 127.0f, 128 * total};
+    /* beyond a byte there was a value that is not finite: the whole row's products are none either */
+    *scale = (struct row_scale){seen > 255 ? NAN : most / 127.0f, (int32_t)(128 * total)};
 }
 
 void packed_inputs(float *words, size_t ld, struct row_scale *scale, const float *x, size_t ldx, int n,
@@ -203,7 +206,7 @@ static void panel_finish(float *y, size_t ldy, float *sums, size_t ld, const str
     float bias[PANEL] = {0};
     const float *output_scale = w->values + (size_t)panels_of(w->rows) * PANEL * (size_t)words_of(w->cols, w->precision) +
                                 (size_t)panel * PANEL;
-    if (b) memcpy(bias + from, b + first + from, (size_t)(to - from) * sizeof *b);
+    if (b) memcpy(bias + from, b + (first + from), (size_t)(to - from) * sizeof *b);
     for (int r = 0; r < rows; r++) {
         float *sum = sums + (size_t)r * ld, *out = y + (size_t)r * ldy;
         if (w->precision == PRECISION_INT8)

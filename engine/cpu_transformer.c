@@ -345,7 +345,9 @@ void cpu_transformer(struct device *d, const struct transformer *s, const struct
     struct job j = {.s = s, .run = run, .rows = run->batch * run->frames, .head = s->width / s->heads};
     struct own measure;
     j.few = j.rows <= FEW_ROWS;
-    int most = j.few ? j.rows : (j.rows + d->threads - 1) / d->threads;
+    /* OpenMP may be told to give fewer threads than asked for: then each carries more rows */
+    int limit = omp_get_thread_limit(), team = omp_get_dynamic() ? 1 : d->threads < limit ? d->threads : limit;
+    int most = j.few ? j.rows : (j.rows + team - 1) / team;
     size_t shared = lay_out_shared(&j, NULL), own = lay_out_own(&j, &measure, most, NULL);
     float *memory = cpu_scratch(d, shared + own);
     if (!memory) return;

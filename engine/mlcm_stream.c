@@ -45,7 +45,7 @@ int mlcm_stream_open(mlcm_stream **out, mlcm *m, const struct mlcm_stream_option
     if (s->controlled) rc = e.code = mlcm_control_training(m, o->generation.teacher, &s->trained, e.text, sizeof e.text);
     double part = s->controlled && !s->trained.scattered ? fmin(s->trained.share, 0.5) : 0.25;
     if (!overlap && s->frames > 0) overlap = (int)lround(fmax(1, s->frames * part / (1 - part)));
-    if (!rc && (s->frames < 8 || overlap < 1 || overlap > s->frames || s->frames + overlap > longest))
+    if (!rc && (s->frames < 8 || overlap < 1 || overlap > s->frames || s->frames > longest - overlap))
         rc = error_set(&e, ERR_USAGE, "a stream with %d frames a segment and %d of overlap; give 8 or more, no more overlap than frames, "
                                       "and at most %d together", s->frames, overlap, longest);
     if (!rc) rc = stream_join_open(&s->join, mlcm_joints(m), overlap, &e);

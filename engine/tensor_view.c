@@ -26,10 +26,12 @@ void tensor_view_contiguous(struct tensor_view *view)
 {
     int64_t stride = 1;
     view->count = 1;
+    for (int i = 0; i < view->rank; i++)
+        view->count = view->shape[i] ? view->count * (size_t)view->shape[i] : 0;
     for (int i = view->rank - 1; i >= 0; i--) {
         view->stride[i] = stride;
-        stride *= view->shape[i] > 1 ? view->shape[i] : 1;
-        view->count *= (size_t)view->shape[i];
+        if (view->count && view->shape[i] > 1) /* of an empty tensor the other dimensions may be anything */
+            stride *= view->shape[i];
     }
 }
 

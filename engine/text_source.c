@@ -144,6 +144,6 @@ int text_folder_fingerprint(const char *folder, char hex[65], struct error *e)
 {
     struct sha256 *h = sha256_new();
     int rc = add_folder(h, folder, 0, e);
-    sha256_text(h, hex);
-    return rc;
+    int failed = sha256_text(h, hex);
+    return rc || !failed ? rc : error_memory(e, folder);
 }

@@ -20,7 +20,7 @@ struct torch_number {
 /* Writes the sections, then the numbers, atomically: stored entries FOLDER/data.pkl (protocol 2),
  * FOLDER/data/N, FOLDER/version with FOLDER the file's name, each entry's bytes at a multiple of 64.
  * half: tensors as IEEE half precision, rounded to nearest, else as float. Errors: a section without
- * a tensor, a name of more than 400 bytes, more than 4 GiB or 65535 tensors, a value beyond ±65504 with half. */
+ * a tensor, a name of more than 400 bytes, more than 4 GiB or 65000 tensors, a value beyond ±65504 with half. */
 int torch_write(const char *path, const struct weights *w, const struct torch_section *sections, int nsections,
                 const struct torch_number *numbers, int nnumbers, int half, struct error *e);
 
