@@ -135,8 +135,7 @@ static void fingerprints(struct chain *c)
 
 int chain_open(struct chain *c, struct experiment *x, const char *cache, int threads, struct error *e)
 {
-    memset(c, 0, sizeof *c);
-    c->x = x;
+    *c = (struct chain){.x = x, .quiet = c->quiet};
     snprintf(c->cache, sizeof c->cache, "%s", cache);
     int rc = file_make_folder(cache, e);
     if (!rc && x->published.given) rc = chain_published(c, e);

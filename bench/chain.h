@@ -46,7 +46,7 @@ struct chain {
     struct { char model[80], file[PUBLISHED_PATH]; } absent[MAX_MODELS];
 };
 
-/* Reads the set, opens the device. `x` stays the caller's. */
+/* Reads the set, opens the device. `x` stays the caller's; so does c->quiet, which is set before. */
 int chain_open(struct chain *c, struct experiment *x, const char *cache, int threads, struct error *e);
 /* The stages that the experiment's models stand on, the evaluator aside; those that a model takes from a
  * published checkpoint of its own are not among them. */

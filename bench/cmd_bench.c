@@ -83,7 +83,7 @@ int cmd_bench(int argc, char **argv)
         {.name = "json", .text = &json, .value = "FILE", .help = "the results document also here; - is standard output"},
         {.name = "cache", .text = &cache, .value = "DIR", .help = "models and finished replications (build/cache)"},
         {.name = "threads", .integer = &threads, .low = 0, .high = 64, .value = "N", .help = "threads; 0 = all cores"},
-        {.name = "model-precision", .text = &precision, .value = "P", .help = "weights while they run: fp32, bf16 or int8 (protocol.precision, or fp32)"},
+        {.name = "precision", .text = &precision, .value = "P", .help = "weights while they run: fp32, bf16 or int8 (protocol.precision, or fp32)"},
         {.name = "fresh", .flag = &fresh, .help = "train anew, ignoring the experiment's committed weights"},
         {.name = "split", .text = &o.split, .value = "NAME", .help = "measure on val instead of test: for choosing settings"},
         {.name = "strips", .integer = &strips, .low = 0, .high = 50, .value = "N", .help = "stick-figure strips of N test captions (5)"},
@@ -101,7 +101,7 @@ int cmd_bench(int argc, char **argv)
     struct arguments a;
     struct error e = {0};
     struct experiment x;
-    struct chain c;
+    struct chain c = {0};
     struct loaded l;
     struct results r;
     double start = clock_seconds();
@@ -139,9 +139,9 @@ int cmd_bench(int argc, char **argv)
         experiment_free(&x);
         return missing ? command_fail(&e) : 0;
     }
+    c.quiet = quiet;
     int rc = chain_open(&c, &x, cache, threads, &e);
     if (!rc) {
-        c.quiet = quiet;
         c.fresh = fresh;
         if (dry) {
             rc = chain_report(&c, stdout, &e);

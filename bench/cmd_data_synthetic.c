@@ -6,6 +6,7 @@
 #include "arguments.h"
 #include "command.h"
 #include "synthetic_models.h"
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -32,7 +33,7 @@ int data_synthetic(int argc, char **argv)
         .options = options};
     struct arguments a;
     struct error e = {0};
-    char data[1200], words[1200], evaluator[1200], spatial[1200];
+    char folder[1100], building[1200], data[1300], words[1300], evaluator[1300], spatial[1300];
     if (arguments_parse(&form, argc, argv, &a, &e)) return command_fail(&e);
     if (a.help) {
         arguments_help(&form, stdout);
@@ -43,14 +44,23 @@ int data_synthetic(int argc, char **argv)
     else if (strlen(out) > 1000) error_set(&e, ERR_USAGE, "--out: the path is too long");
     else if (!m.kit && strcmp(layout, "humanml3d")) error_set(&e, ERR_USAGE, "--layout %.40s: use humanml3d or kit", layout);
     else if (!m.tiny && strcmp(size, "paper")) error_set(&e, ERR_USAGE, "--size %.40s: use paper or tiny", size);
+    else if ((m.tiny || large) && !checkpoints) error_set(&e, ERR_USAGE, "--size and --large-text go with --checkpoints; add it");
     if (e.code) return command_fail(&e);
-    snprintf(data, sizeof data, "%s/datasets/%s", out, m.kit ? "kit" : "humanml3d");
-    snprintf(words, sizeof words, "%s/deps/glove", out);
-    snprintf(evaluator, sizeof evaluator, "%s/deps/t2m/%s/meta", out, m.kit ? "kit/Comp_v6_KLD005" : "t2m/Comp_v6_KLD01");
-    snprintf(spatial, sizeof spatial, "%s/datasets/humanml_spatial_norm", out);
+    /* under another name until it is whole */
+    snprintf(folder, sizeof folder, "%s", out);
+    for (size_t n = strlen(folder); n > 1 && folder[n - 1] == '/'; n--) folder[n - 1] = 0;
+    snprintf(building, sizeof building, "%s.unfinished", folder);
+    snprintf(data, sizeof data, "%s/datasets/%s", building, m.kit ? "kit" : "humanml3d");
+    snprintf(words, sizeof words, "%s/deps/glove", building);
+    snprintf(evaluator, sizeof evaluator, "%s/deps/t2m/%s/meta", building, m.kit ? "kit/Comp_v6_KLD005" : "t2m/Comp_v6_KLD01");
+    snprintf(spatial, sizeof spatial, "%s/datasets/humanml_spatial_norm", building);
     /* never among files that somebody downloaded */
     if (file_exists(out)) {
         error_set(&e, ERR_USAGE, "%s: is there already; name a new folder", out);
+        return command_fail(&e);
+    }
+    if (file_exists(building)) {
+        error_set(&e, ERR_USAGE, "%s: is what an interrupted run left; remove it, or name another folder", building);
         return command_fail(&e);
     }
     const struct published_folders to = {data, words, evaluator, m.kit ? NULL : spatial};
@@ -59,10 +69,12 @@ int data_synthetic(int argc, char **argv)
         struct device d;
         rc = device_open_cpu(&d, 1, &e);
         if (!rc) {
-            rc = synthetic_models_write(out, &m, &d, &e);
+            rc = synthetic_models_write(building, &m, &d, &e);
             device_close(&d);
         }
     }
+    if (!rc && rename(building, folder))
+        rc = error_set(&e, ERR_ENV, "%s: cannot be named %s (%s); rename it yourself", building, folder, strerror(errno));
     if (rc) return command_fail(&e);
     printf("%s: %d motions and their twins in the layout of %s%s\n", out, clips, m.kit ? "KIT-ML" : "HumanML3D",
            checkpoints ? ", with models of random weights" : "");

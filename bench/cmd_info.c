@@ -198,8 +198,8 @@ static int info_json(const char *path, struct error *e)
         cJSON_Delete(document);
         return 0;
     }
-    if (rc == 0 && (rc = json_string(document, "schema", &schema, e)) != 0)
-        error_prefix(e, "%s", path);
+    if (rc == 0 && json_string(document, "schema", &schema, e) != 0)
+        rc = error_set(e, ERR_INPUT, "%s: neither an experiment (\"models\") nor a results document (\"schema\"); name one of these", path);
     if (rc == 0)
         rc = sha256_file(path, sha256, e);
     if (rc == 0 && strcmp(schema, RESULTS_SCHEMA) == 0) {

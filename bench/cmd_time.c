@@ -32,17 +32,6 @@ static void print_timings(const struct results *r)
     }
 }
 
-static int set_precision(const char *name, int *precision, struct error *e)
-{
-    static const char *const names[] = {"fp32", "bf16", "int8"};
-    for (int i = 0; i < 3; i++)
-        if (name && !strcmp(name, names[i])) {
-            *precision = i;
-            return 0;
-        }
-    return name ? error_set(e, ERR_USAGE, "--precision %s: use fp32, bf16 or int8", name) : 0;
-}
-
 static int time_stream(const char *model, int threads, const struct stream_scenario *s, const char *json, const char *out, struct error *e)
 {
     struct stream_figures f;
@@ -58,7 +47,7 @@ static int time_stream(const char *model, int threads, const struct stream_scena
 
 int cmd_time(int argc, char **argv)
 {
-    const char *config = NULL, *root = NULL, *cache = "build/cache", *json = NULL, *precision = NULL, *model_precision = NULL, *scenario = NULL, *out = NULL;
+    const char *config = NULL, *root = NULL, *cache = "build/cache", *json = NULL, *precision = NULL, *text_precision = NULL, *scenario = NULL, *out = NULL;
     const char *model = "results/weights/bandai_small";
     struct stream_scenario stream = {.seconds = 60, .seed = 1234};
     int threads = 0, runs = 0, training = 0, random = 0, frames = 196, together = 0;
@@ -69,8 +58,8 @@ int cmd_time(int argc, char **argv)
         {.name = "random-weights", .flag = &random, .help = "no data set, no checkpoint: networks of the experiment's sizes with random weights"},
         {.name = "frames", .integer = &frames, .low = 8, .high = 10000, .value = "N", .help = "with random weights: length of every motion (196)"},
         {.name = "together", .flag = &together, .help = "with random weights: batches of 32 too"},
-        {.name = "precision", .text = &precision, .value = "P", .help = "weights of a published text encoder: fp32, bf16 or int8, instead of the experiment's"},
-        {.name = "model-precision", .text = &model_precision, .value = "P", .help = "weights of all other networks, likewise (protocol.precision, or fp32)"},
+        {.name = "text-precision", .text = &text_precision, .value = "P", .help = "weights of a published text encoder: fp32, bf16 or int8, instead of the experiment's"},
+        {.name = "precision", .text = &precision, .value = "P", .help = "weights of all other networks, likewise (protocol.precision, or fp32)"},
         {.name = "training", .flag = &training, .help = "instead: a VAE training step's FLOPs over the GEMM peak of the same run"},
         {.name = "scenario", .text = &scenario, .value = "NAME", .help = "stream: instead, a stream of changing captions on the models of --model"},
         {.name = "model", .text = &model, .value = "DIR", .help = "of the stream: folder with vae.h5, lcm.h5, control.h5 (results/weights/bandai_small)"},
@@ -93,7 +82,7 @@ int cmd_time(int argc, char **argv)
     struct arguments a;
     struct error e = {0};
     struct experiment x;
-    struct chain c;
+    struct chain c = {0};
     struct loaded l;
     struct results r;
     struct items test = {0};
@@ -114,8 +103,11 @@ int cmd_time(int argc, char **argv)
     if (experiment_read(config, &x, &e)) return command_fail(&e);
     experiment_root(&x, root);
     if (runs) x.time_runs = runs;
-    int rc = set_precision(precision, &x.text_precision, &e);
-    if (!rc) rc = experiment_precision(&x, model_precision, &e);
+    int rc = 0;
+    if (text_precision && !random && !x.published.given)   /* another encoder would be another chain, trained anew */
+        rc = error_set(&e, ERR_USAGE, "--text-precision: the models were trained on what text.precision of %s says; change it there", config);
+    if (!rc) rc = experiment_text_precision(&x, text_precision, &e);
+    if (!rc) rc = experiment_precision(&x, precision, &e);
     if (!rc && random && training) rc = error_set(&e, ERR_USAGE, "--random-weights and --training exclude each other; use one");
     if (rc || random) {
         results_begin(&r);

@@ -43,13 +43,13 @@ int cmd_train(int argc, char **argv)
         return command_fail(&e);
     }
     struct experiment x;
-    struct chain c;
+    struct chain c = {0};
     int rc = experiment_read(config, &x, &e);
     if (rc) return command_fail(&e);
     experiment_root(&x, root);
+    c.quiet = quiet;
     rc = chain_open(&c, &x, cache, threads, &e);
     if (!rc) {
-        c.quiet = quiet;
         c.stop_at = stop;
         c.fresh = fresh;
         int number = variant ? experiment_control_variant(&x, variant) : 0;

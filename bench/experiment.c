@@ -68,7 +68,6 @@ static void known(struct section *s, const char *path, const char *const *names)
     if (!s->rc && (!*path || json_has(s->root, path))) s->rc = json_known_keys(s->root, path, names, s->e);
 }
 
-static const char *const precisions[] = {"fp32", "bf16", "int8", NULL};
 static const char *const loss_names[] = {"l1", "l2", "smooth_l1", "huber", NULL};
 
 static void read_transformer(struct section *s, struct transformer_size *t)
@@ -429,7 +428,7 @@ static void read_sections(struct section *s, struct experiment *x)
     read_transformer(s, &x->text.transformer);
     whole(s, "text_width", &x->text.text_width, 8, 4096);
     word(s, "encoder", x->text_folder, sizeof x->text_folder);
-    choice(s, "precision", precisions, &x->text_precision);
+    choice(s, "precision", precision_names, &x->text_precision);
     choice(s, "random", encoders, &x->text_random);
     word(s, "tokenizer", x->text_tokenizer, sizeof x->text_tokenizer);
 
@@ -476,7 +475,7 @@ static void read_sections(struct section *s, struct experiment *x)
     whole(s, "batch", &x->batch, 1, 1024);
     whole(s, "time_runs", &x->time_runs, 1, 100000);
     whole(s, "time_warmup", &x->time_warmup, 0, 100000);
-    choice(s, "precision", precisions, &x->precision);
+    choice(s, "precision", precision_names, &x->precision);
     s->name = "";
     read_models(s, x);
     if (!s->rc && TRAIN_STEPS % x->lcm_points)
@@ -541,19 +540,29 @@ int experiment_read(const char *path, struct experiment *x, struct error *e)
     return s.rc;
 }
 
-int experiment_precision(struct experiment *x, const char *name, struct error *e)
+/* What an option says in place of "precision" of a section. */
+static int replace_precision(struct experiment *x, const char *section, const char *option, const char *name, int *precision,
+                             struct error *e)
 {
     if (!name) return 0;
-    for (int i = 0; precisions[i]; i++) {
-        if (strcmp(name, precisions[i])) continue;
-        cJSON *protocol = cJSON_GetObjectItemCaseSensitive(x->resolved, "protocol");
-        if (!protocol) protocol = cJSON_AddObjectToObject(x->resolved, "protocol");
-        cJSON_DeleteItemFromObjectCaseSensitive(protocol, "precision");
-        if (!cJSON_AddStringToObject(protocol, "precision", name)) return error_memory(e, "the experiment");
-        x->precision = i;
-        return 0;
-    }
-    return error_set(e, ERR_USAGE, "--model-precision %s: use fp32, bf16 or int8", name);
+    int found = precision_find(name);
+    if (found < 0) return error_set(e, ERR_USAGE, "%s %s: use fp32, bf16 or int8", option, name);
+    cJSON *object = cJSON_GetObjectItemCaseSensitive(x->resolved, section);
+    if (!object) object = cJSON_AddObjectToObject(x->resolved, section);
+    cJSON_DeleteItemFromObjectCaseSensitive(object, "precision");
+    if (!cJSON_AddStringToObject(object, "precision", name)) return error_memory(e, "the experiment");
+    *precision = found;
+    return 0;
+}
+
+int experiment_precision(struct experiment *x, const char *name, struct error *e)
+{
+    return replace_precision(x, "protocol", "--precision", name, &x->precision, e);
+}
+
+int experiment_text_precision(struct experiment *x, const char *name, struct error *e)
+{
+    return replace_precision(x, "text", "--text-precision", name, &x->text_precision, e);
 }
 
 void experiment_root(struct experiment *x, const char *root)

@@ -96,9 +96,11 @@ struct experiment {
 /* The number of the control section's variant of that name, 0 for "", or -1. */
 int experiment_control_variant(const struct experiment *x, const char *name);
 int experiment_read(const char *path, struct experiment *x, struct error *e);
-/* What --model-precision says: "fp32", "bf16" or "int8" in place of protocol.precision, also in what the results
+/* What --precision says: "fp32", "bf16" or "int8" in place of protocol.precision, also in what the results
  * echo; NULL leaves the experiment's own. */
 int experiment_precision(struct experiment *x, const char *name, struct error *e);
+/* The same of mlcm time's --text-precision and text.precision. */
+int experiment_text_precision(struct experiment *x, const char *name, struct error *e);
 /* What --root says: the folder of the published files or, without a section "published", of the raw data.
  * NULL leaves the experiment's own. */
 void experiment_root(struct experiment *x, const char *root);

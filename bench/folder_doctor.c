@@ -114,10 +114,10 @@ static void examine_statistics(struct findings *f, const char *name)
         tell(f, 0, e.text, "copy it from the repository; without it the statistics are computed from the clips");
         return;
     }
-    int ok = a.count == features;
-    for (size_t i = 0; i < a.count; i++) ok &= isfinite(a.data[i]) != 0;
-    snprintf(what, sizeof what, "%s holds %zu finite values", name, a.count);
-    tell(f, ok, what, "it belongs to another set");
+    int deviation = !strcmp(name, "Std.npy"), ok = a.count == features, bad = 0;
+    for (size_t i = 0; i < a.count; i++) bad += !isfinite(a.data[i]) || (deviation && a.data[i] <= 0);
+    snprintf(what, sizeof what, "%s holds %zu values, %d of them not finite%s", name, a.count, bad, deviation ? " or not positive" : "");
+    tell(f, ok && !bad, what, ok ? "copy it again" : "it belongs to another set");
     npy_free(&a);
 }
 

@@ -96,7 +96,8 @@ int frame_writer_add(struct frame_writer *w, const char *title, const float *joi
     if (w->stream) {
         for (int i = 0; i < count; i++) row(w, joints + (size_t)i * size, w->frames + i);
         if (fflush(w->stream) || ferror(w->stream))
-            return error_set(e, ERR_ENV, "%s: cannot be written; is the reader gone or the disk full?", w->path);
+            return error_set(e, ERR_ENV, "%s: cannot be written; is the reader gone or the disk full?",
+                             w->file.stream ? w->path : "standard output");
     } else if (n) {
         float *more = realloc(w->joints, ((size_t)w->frames * size + n) * sizeof *more);
         if (!more) return error_memory(e, "the frames");

@@ -1,5 +1,6 @@
 #include "generate_stream.h"
 #include "frame_writer.h"
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,16 +10,22 @@ enum { LONGEST_LINE = 4000 };
 /* The next line of standard input with a word in it, its end cut off; *line NULL: there is none. */
 static int next_line(char **line, char *buffer, size_t *number, struct error *e)
 {
+    int c = 0;
     *line = NULL;
-    while (fgets(buffer, LONGEST_LINE, stdin)) {
-        size_t n = strlen(buffer);
+    while (c != EOF) {
+        size_t n = 0;
         ++*number;
-        if (n + 1 == LONGEST_LINE && buffer[n - 1] != '\n')
+        for (c = getchar(); c != EOF && c != '\n' && c && n < LONGEST_LINE - 1; c = getchar()) buffer[n++] = (char)c;
+        if (c && c != EOF && c != '\n')
             return error_set(e, ERR_INPUT, "standard input: line %zu is longer than %d bytes; give one sentence a line", *number,
-                             LONGEST_LINE - 2);
-        while (n && (buffer[n - 1] == '\n' || buffer[n - 1] == '\r' || buffer[n - 1] == ' ')) buffer[--n] = 0;
-        if (!n) continue;
-        *line = buffer;
+                             LONGEST_LINE - 1);
+        if (!c) return error_set(e, ERR_INPUT, "standard input: line %zu holds a NUL byte; give plain text", *number);
+        if (ferror(stdin)) return error_set(e, ERR_ENV, "standard input: cannot be read; give a file or a pipe of text");
+        while (n && strchr("\r\t ", buffer[n - 1])) n--;
+        buffer[n] = 0;
+        char *text = *number == 1 && !strncmp(buffer, "\xef\xbb\xbf", 3) ? buffer + 3 : buffer;
+        if (!*text) continue;
+        *line = text;
         return 0;
     }
     return 0;
@@ -51,6 +58,7 @@ int generate_stream(mlcm *m, const struct stream_request *r, struct error *e)
         joints = malloc((size_t)mlcm_stream_most(s) * (size_t)mlcm_joints(m) * 3 * sizeof *joints);
         if (!joints) rc = error_memory(e, "the frames");
     }
+    if (!strcmp(r->out, "-")) signal(SIGPIPE, SIG_IGN);     /* a reader that goes is an error like another */
     if (!rc) rc = frame_writer_open(&w, format, r->out, mlcm_joints(m), mlcm_fps(m), e);
     for (int i = 0; !rc; i++) {
         text = i < r->count ? r->texts[i] : NULL;

@@ -78,7 +78,7 @@ int info_folder(const char *path, int tensors, struct error *e)
             kind = "folder with checkpoints";
     if (kind == NULL) {
         file_list_free(names, count);
-        return error_set(e, ERR_INPUT, "%s: is a folder of no kind that is known here; name a file in it", path);
+        return error_set(e, ERR_INPUT, "%s: is a folder of no kind that is known here; name a file in it, or try mlcm data doctor", path);
     }
     model_type(path, type, sizeof type);
     printf("%s: %s", path, kind);

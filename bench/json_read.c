@@ -110,6 +110,9 @@ static const char *check_tokens(const char *text, size_t size, size_t *at)
     const unsigned char *p = (const unsigned char *)text, *start = p, *end = p + size;
     const char *rule = NULL;
     int depth = 0;
+    *at = 0;
+    if (size >= 3 && !memcmp(text, "\xef\xbb\xbf", 3))
+        return "a byte order mark, which JSON does not know; save the file without one";
     while (p < end && !rule) {
         size_t n = 1;
         *at = (size_t)(p - start);

@@ -122,7 +122,8 @@ int main(int argc, char **argv)
     int code = run(argc, argv);
     /* A result that did not reach its reader is a failure, not a success. */
     if (fflush(stdout) || ferror(stdout)) {
-        fprintf(stderr, "mlcm: standard output: cannot be written; check the disk or the pipe\n");
+        if (code != ERR_ENV) /* else it is said already */
+            fprintf(stderr, "mlcm: standard output: cannot be written; check the disk or the pipe\n");
         if (!code)
             code = ERR_ENV;
     }

@@ -194,8 +194,8 @@ static void look(const struct published *p, struct published_file *f)
     published_path(p, f->below, path);
     f->state = 1;
     if (stat(path, &st)) return;
-    f->state = S_ISDIR(st.st_mode) == (f->folder != 0) ? 0 : 2;
-    f->wrong = f->folder ? "a file, not a folder" : "a folder, not a file";
+    f->state = (f->folder ? S_ISDIR(st.st_mode) : S_ISREG(st.st_mode)) ? 0 : 2;
+    f->wrong = f->folder ? "a file, not a folder" : S_ISDIR(st.st_mode) ? "a folder, not a file" : "a pipe or a device, not a file";
     if (f->state || f->folder) return;
     f->wrong = impostor(path);
     f->state = f->wrong ? 2 : 0;

@@ -81,13 +81,12 @@ int random_models_open(struct loaded *l, struct chain *c, struct experiment *x, 
 
 const char *random_models_text(const struct loaded *l, const struct experiment *x, char text[120])
 {
-    static const char *const precisions[] = {"fp32", "bf16", "int8"};
     if (l->text.kind == TEXT_SOURCE_OWN) snprintf(text, 120, "our own small encoder, random weights");
     else if (x->text_folder[0])
         snprintf(text, 120, "%s of width %d from a folder, %s", sentence_encoder_name(&l->text.published), text_source_width(&l->text),
-                 precisions[l->text.published.precision]);
+                 precision_names[l->text.published.precision]);
     else
-        snprintf(text, 120, "sentence-T5-large, random weights, %s, %s", precisions[l->text.published.precision],
+        snprintf(text, 120, "sentence-T5-large, random weights, %s, %s", precision_names[l->text.published.precision],
                  l->text.published.tokenizer.unigram.model.count ? "SentencePiece vocabulary" : "no vocabulary: a token a word");
     return text;
 }

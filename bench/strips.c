@@ -2,6 +2,7 @@
 #include "../datasets/features.h"
 #include "../engine/file.h"
 #include "../engine/rng.h"
+#include "../engine/unicode.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,12 +12,16 @@ enum { ROW_HEIGHT = 210, WIDTH = 1180, MARGIN = 20, MAX_ROWS = 16 };
 
 static void escaped(FILE *out, const char *text)
 {
-    for (; *text; text++) {
-        unsigned char ch = (unsigned char)*text;
+    for (size_t left = strlen(text); left;) {
+        uint32_t ch;
+        char bytes[4];
+        size_t n = utf8_next(text, left, &ch);
         if (ch == '&') fputs("&amp;", out);
         else if (ch == '<') fputs("&lt;", out);
         else if (ch == '>') fputs("&gt;", out);
-        else if (ch >= 32) fputc(ch, out);
+        else if (ch >= 32 && ch != 0xfffe && ch != 0xffff) fwrite(bytes, 1, utf8_put(ch, bytes), out);   /* XML has no others */
+        text += n;
+        left -= n;
     }
 }
 

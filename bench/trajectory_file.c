@@ -70,28 +70,38 @@ static int append(struct trajectory_point **list, int *count, const struct traje
 
 /* --- JSON -------------------------------------------------------------------------------- */
 
-static int json_point(const cJSON *root, const char *list, int i, int waypoint, int njoints, struct trajectory *t, struct error *e)
+/* The number `name` of `object`, which is at `path` below `root`. A path walks a list from its start: only messages ask for it. */
+static int number_of(const cJSON *root, const cJSON *object, const char *path, const char *name, double *v, double limit, struct error *e)
+{
+    char key[60];
+    struct error ignored;
+    if (!json_number(object, name, v, -limit, limit, &ignored)) return 0;
+    snprintf(key, sizeof key, "%s.%s", path, name);
+    return json_number(root, key, v, -limit, limit, e);
+}
+
+/* `object`: the element i of `list`. */
+static int json_point(const cJSON *root, const cJSON *object, const char *list, int i, int waypoint, int njoints, struct trajectory *t,
+                      struct error *e)
 {
     static const char *const keys[] = {"t", "frame", "joint", "x", "y", "z", NULL};
     static const char *const waypoint_keys[] = {"t", "frame", "x", "y", "z", NULL};
     static const char *const axes[] = {"x", "y", "z"};
     struct trajectory_point p = {.position = {NAN, NAN, NAN}, .entry = i};
-    const cJSON *object;
+    struct error ignored;
     char where[1100], path[40], key[60], number[24];
     snprintf(path, sizeof path, "%s.%d", list, i);
     snprintf(where, sizeof where, "%s: %s", t->path, path);
-    int rc = json_object(root, path, &object, e);
-    if (!rc) rc = json_known_keys(root, path, waypoint ? waypoint_keys : keys, e);
+    int rc = json_known_keys(object, "", waypoint ? waypoint_keys : keys, &ignored)
+                 ? json_known_keys(root, path, waypoint ? waypoint_keys : keys, e) : 0;
     if (rc) return error_prefix(e, "%s", t->path);
     p.by_frame = json_has(object, "frame");
     if (p.by_frame == json_has(object, "t"))
         return error_set(e, ERR_INPUT, "%s: give either t, in seconds, or frame", where);
-    snprintf(key, sizeof key, "%s.%s", path, p.by_frame ? "frame" : "t");
-    rc = json_number(root, key, &p.at, -1e9, 1e9, e);
+    rc = number_of(root, object, path, p.by_frame ? "frame" : "t", &p.at, 1e9, e);
     for (int k = 0; k < 3 && !rc; k++) {
-        snprintf(key, sizeof key, "%s.%s", path, axes[k]);
-        if (k == 1 && waypoint && !json_has(root, key)) continue;
-        rc = json_number(root, key, &p.position[k], -1e300, 1e300, e);
+        if (k == 1 && waypoint && !json_has(object, axes[k])) continue;
+        rc = number_of(root, object, path, axes[k], &p.position[k], 1e300, e);
     }
     if (rc) return error_prefix(e, "%s", t->path);
     const cJSON *joint = cJSON_GetObjectItemCaseSensitive(object, "joint");
@@ -101,7 +111,7 @@ static int json_point(const cJSON *root, const char *list, int i, int waypoint, 
     } else if (!waypoint) {
         const char *name;
         snprintf(key, sizeof key, "%s.joint", path);
-        rc = json_string(root, key, &name, e);
+        rc = json_string(object, "joint", &name, &ignored) ? json_string(root, key, &name, e) : 0;
         if (rc) return error_prefix(e, "%s", t->path);
         rc = joint_number(name, njoints, &p.joint, where, e);
     }
@@ -125,8 +135,8 @@ static int read_json(const char *path, int njoints, struct trajectory *t, struct
         if (!json_has(root, lists[k])) continue;
         rc = json_array(root, lists[k], &list, 1, MOST_POINTS, e);
         if (rc) error_prefix(e, "%s", path);
-        int count = rc ? 0 : cJSON_GetArraySize(list);
-        for (int i = 0; i < count && !rc; i++) rc = json_point(root, lists[k], i, k, njoints, t, e);
+        const cJSON *object = rc ? NULL : list->child;
+        for (int i = 0; object && !rc; i++, object = object->next) rc = json_point(root, object, lists[k], i, k, njoints, t, e);
     }
     cJSON_Delete(root);
     return rc;
@@ -203,7 +213,8 @@ static int read_csv(const char *path, int njoints, struct trajectory *t, struct 
     if (rc) return rc;
     if (strlen(text) != size) rc = error_set(e, ERR_INPUT, "%s: no text file; save the table as CSV", path);
     t->lines = 1;
-    for (char *line = text; line && !rc;) {
+    /* spreadsheets begin a file with a byte order mark */
+    for (char *line = rc || strncmp(text, "\xef\xbb\xbf", 3) ? text : text + 3; line && !rc;) {
         char *next = strchr(line, '\n');
         if (next) *next++ = 0;
         number++;

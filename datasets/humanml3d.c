@@ -275,7 +275,7 @@ int build_published(const struct published_folders *folders, int kit, const stru
     }
     for (int i = 0; !rc && own[1] && i < r.nfeats; i++)
         if (own[1][i] <= 0)
-            rc = error_set(e, ERR_INPUT, "%s: value %d is not positive", path, i);
+            rc = error_set(e, ERR_INPUT, "%s: value %d is not positive; a deviation is: copy the file again", path, i);
     int synthetic = find_file(root, mark, path);
     const struct set_layout layout = {
         .name = kit ? synthetic ? "kit-synthetic" : "kit" : synthetic ? "humanml3d-synthetic" : "humanml3d",

@@ -51,7 +51,7 @@ int control_mask_temporal_draw(struct rng *r, const int *joints, int count, doub
 int control_density_frames(double density, int frames, int *count, struct error *e)
 {
     if (!(density > 0) || !isfinite(density))
-        return error_set(e, ERR_USAGE, "control: a density of %g; use 1, 2 or 5 frames or a percentage above 0", density);
+        return error_set(e, ERR_USAGE, "control: density %g is no part of a motion; use 1, 2 or 5 frames or a percentage above 0", density);
     int absolute = density <= 1 ? density >= 1 : density <= 2 ? density >= 2 : density >= 5 && density <= 5;
     double wanted = absolute ? density : frames * density / 100;
     if (wanted > frames)

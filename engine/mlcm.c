@@ -116,6 +116,26 @@ static int read_statistics(const char *folder, const char *name, int count, floa
 }
 
 /* Such a checkpoint holds its VAE too; what no tensor says is as published. */
+/* Both generators decode with one VAE: their files must agree on it. */
+static int agrees_on_vae(const struct mlcm *m, struct weights *w, struct error *e)
+{
+    const struct params *p = &m->vae.params;
+    int rc = params_match(p, w, "vae.", e);
+    for (int i = 0; i < p->count && !rc; i++) {
+        char name[200];
+        const float *values;
+        snprintf(name, sizeof name, "vae.%s", p->items[i]->name);
+        struct weight *item = weights_find(w, name);
+        rc = weight_values(w, item, &values, e);
+        if (!rc && memcmp(values, p->items[i]->x, p->items[i]->count * sizeof *values))
+            rc = error_set(e, ERR_INPUT, "%s: %s is not that of the MotionLCM file beside it; use files that were trained on one VAE",
+                           w->path, name);
+        if (!rc) item->used = 1;
+        weight_done(w, item);
+    }
+    return rc;
+}
+
 static int open_published_generator(struct mlcm *m, struct generator *g, const char *path, const char *folder, struct error *e)
 {
     enum { HEADS = 4 };
@@ -127,8 +147,12 @@ static int open_published_generator(struct mlcm *m, struct generator *g, const c
     g->open = 1;
     rc = vae_size_from(&w, "vae.", HEADS, &vae, e);
     if (!rc) rc = denoiser_size_from(&w, "denoiser.", HEADS, vae.projections ? ACT_NONE : ACT_RELU, &size, e);
-    if (!rc && !m->vae.params.count) rc = vae_create(&m->vae, &m->device, &vae, e);
-    if (!rc) rc = params_load(&m->vae.params, &w, "vae.", e);
+    if (!rc && !m->vae.params.count) {
+        rc = vae_create(&m->vae, &m->device, &vae, e);
+        if (!rc) rc = params_load(&m->vae.params, &w, "vae.", e);
+    } else if (!rc) {
+        rc = agrees_on_vae(m, &w, e);
+    }
     if (!rc) {
         size.latent_tokens = vae.latent_tokens;
         int guided = size.guidance_width > 0, second = vae.projections;
@@ -166,21 +190,17 @@ static int give(const struct error *e, char *error, size_t size)
 
 static int precision_named(const char *name, enum weight_precision *p, struct error *e)
 {
-    static const char *const names[] = {"fp32", "bf16", "int8"};
-    *p = PRECISION_FP32;
-    for (int i = 0; name && i < 3; i++)
-        if (!strcmp(name, names[i])) {
-            *p = (enum weight_precision)i;
-            return 0;
-        }
-    return name ? error_set(e, ERR_USAGE, "the precision \"%s\" is not known; use fp32, bf16 or int8", name) : 0;
+    int found = name ? precision_find(name) : PRECISION_FP32;
+    if (found < 0) return error_set(e, ERR_USAGE, "the precision \"%s\" is not known; use fp32, bf16 or int8", name);
+    *p = (enum weight_precision)found;
+    return 0;
 }
 
 /* The published encoder of generators that have none of their own: the named folder, or text_encoder beside them. */
 static int open_published(struct mlcm *m, const char *folder, const struct mlcm_parts *parts, struct error *e)
 {
     char beside[1100];
-    enum weight_precision precision;
+    enum weight_precision precision = PRECISION_FP32;
     int rc = precision_named(parts->text_precision, &precision, e);
     if (rc) return rc;
     if (m->lcm.text.kind && (!m->mld.open || m->mld.text.kind)) {

@@ -4,11 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *precision_name(enum weight_precision p)
-{
-    return p == PRECISION_BF16 ? "bf16" : p == PRECISION_INT8 ? "int8" : "fp32";
-}
-
 int text_source_open(struct text_source *s, const char *folder, struct device *d, enum weight_precision precision, int width,
                      struct error *e)
 {
@@ -49,7 +44,7 @@ int text_source_width(const struct text_source *s)
 const char *text_source_name(const struct text_source *s, char name[40])
 {
     if (s->kind == TEXT_SOURCE_PUBLISHED)
-        snprintf(name, 40, "%s %s", sentence_encoder_name(&s->published), precision_name(s->published.precision));
+        snprintf(name, 40, "%s %s", sentence_encoder_name(&s->published), precision_names[s->published.precision]);
     else
         snprintf(name, 40, "%s", s->kind == TEXT_SOURCE_OWN ? "own" : "none");
     return name;

@@ -145,6 +145,44 @@ static void test_products(void **state)
     for (int i = 0; i < 3; i++) device_close(&d[i]);
 }
 
+/* A row with a value that is not finite gives no finite result, in any precision; the rows beside it are as without it.
+ * Inputs too small to be scaled give results as small. */
+static void test_not_finite(void **state)
+{
+    enum { ROWS = 5, INS = 100, OUTS = 40 };
+    struct device d;
+    float *x = numbers(ROWS * INS, 1), *w = numbers(OUTS * INS, 2), sound[ROWS * OUTS], y[ROWS * OUTS];
+    (void)state;
+    assert_int_equal(device_open_cpu(&d, 2, NULL), 0);
+    for (int p = 0; p < 3; p++) {
+        float *packed = must(d.alloc(&d, d.packed_count(&d, OUTS, INS, (enum weight_precision)p)));
+        d.pack(&d, packed, w, OUTS, INS, (enum weight_precision)p);
+        const struct packed all = {packed, (enum weight_precision)p, OUTS, INS, 0, OUTS, 0, INS};
+        static const float bad[3] = {NAN, INFINITY, -INFINITY};
+        float kept_values[3];
+        d.linear_packed(&d, sound, x, &all, NULL, ROWS, 0, ACT_NONE);
+        for (int i = 0; i < 3; i++) {
+            kept_values[i] = x[(i + 1) * INS + 30 * i];
+            x[(i + 1) * INS + 30 * i] = bad[i];
+        }
+        d.linear_packed(&d, y, x, &all, NULL, ROWS, 0, ACT_NONE);
+        for (int i = 0; i < ROWS * OUTS; i++) {
+            int row = i / OUTS;
+            if (row == 0 || row == ROWS - 1) assert_memory_equal(&y[i], &sound[i], sizeof y[i]);
+            else if (isfinite(y[i])) fail_msg("precision %d, row %d: %g of a row that is not finite", p, row, (double)y[i]);
+        }
+        for (int i = 0; i < 3; i++) x[(i + 1) * INS + 30 * i] = kept_values[i];
+        float tiny[INS];
+        for (int i = 0; i < INS; i++) tiny[i] = 1e-38f * (float)(i % 3);
+        d.linear_packed(&d, y, tiny, &all, NULL, 1, 0, ACT_NONE);
+        for (int i = 0; i < OUTS; i++) assert_true(fabsf(y[i]) < 1e-35f);
+        d.release(&d, packed);
+    }
+    device_close(&d);
+    free(x);
+    free(w);
+}
+
 /* --- networks -------------------------------------------------------------------------------------- */
 
 static double distance(const float *a, const float *b, size_t n)
@@ -356,6 +394,6 @@ static void test_refusals(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_products), cmocka_unit_test(test_networks), cmocka_unit_test(test_refusals)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_products), cmocka_unit_test(test_not_finite), cmocka_unit_test(test_networks), cmocka_unit_test(test_refusals)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 #include "scratch.h"
 
 #include <cmocka.h>
+#include <limits.h>
 
 enum { J = 22, FRAMES = 100 };
 
@@ -331,6 +332,10 @@ static void test_stream(void **state)
     assert_non_null(strstr(said, "not finite"));
     memset(mask, 0, sizeof mask);
     assert_int_not_equal(mlcm_generate_controlled(m, "a person walks", 24, NULL, &c, NULL, told, said, sizeof said), 0);
+    o.frames = INT_MAX;
+    o.overlap = 1;
+    assert_int_equal(mlcm_stream_open(&s, m, &o, said, sizeof said), ERR_USAGE);
+    o.frames = 24;
     o.overlap = 25;
     assert_int_not_equal(mlcm_stream_open(&s, m, &o, said, sizeof said), 0);
     assert_null(s);
