@@ -133,7 +133,13 @@ int cmd_generate(int argc, char **argv)
     else if (several) frame_format_of(out, rows, &format, &e);
     if (e.code) return command_fail(&e);
     if (!several && (!out || !(has_ending(out, ".npy") || has_ending(out, ".svg")))) {
-        error_set(&e, ERR_USAGE, "an output file is needed: -o OUT.npy or -o OUT.svg");
+        error_set(&e, ERR_USAGE, "%s%s: an output file is needed that ends in .npy or .svg", out ? "-o " : "-o", out ? out : "");
+        return command_fail(&e);
+    }
+    if (!file_exists(model)) {
+        error_set(&e, ERR_INPUT, "%s: there is no such folder; give the models' with --model DIR", model);
+        if (model == committed)
+            error_set(&e, ERR_INPUT, "%s: the committed models are not here; start mlcm in its repository or give --model DIR", model);
         return command_fail(&e);
     }
     e.code = mlcm_open_parts(&m, model, &parts, e.text, sizeof e.text);

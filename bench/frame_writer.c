@@ -24,7 +24,8 @@ int frame_format_of(const char *path, const char *rows, enum frame_format *forma
         return 0;
     }
     if (standard) return error_set(e, ERR_USAGE, "--rows %s: use csv or jsonl", rows);
-    return error_set(e, ERR_USAGE, "an output file is needed: -o OUT.npy, .svg, .csv or .jsonl, or -o - for rows on standard output");
+    return error_set(e, ERR_USAGE, "%s%s: an output file is needed that ends in .npy, .svg, .csv or .jsonl, or -o - for rows on standard output",
+                     path ? "-o " : "-o", path ? path : "");
 }
 
 static void csv_header(struct frame_writer *w)

@@ -348,7 +348,7 @@ static int need_control(struct mlcm *m, struct generator *g, struct error *e)
     control_path(m, teacher, path);
     snprintf(base, sizeof base, "%s/%s.h5", m->folder, teacher ? "mld" : "lcm");
     if (!file_exists(path))
-        return error_set(e, ERR_INPUT, "%s: no ControlNet beside the models; train one (mlcm train control) or use latent tuning", path);
+        return error_set(e, ERR_INPUT, "%s: no ControlNet beside the models; train one (mlcm train control) or take latent tuning (--tuning 100)", path);
     int rc = load_control(m, g, path, base, e);
     g->controlled = !rc;
     if (rc) {

@@ -24,7 +24,7 @@ struct layout {
 
 static void write_array(const char *root, const char *name, int rows, int columns, float value, int spoiled)
 {
-    char path[800];
+    char path[1200];
     struct error e;
     const int shape[2] = {rows, columns};
     float *x = malloc((size_t)rows * (size_t)columns * sizeof *x);
@@ -37,7 +37,7 @@ static void write_array(const char *root, const char *name, int rows, int column
 
 static void write_line(const char *root, const char *name, const char *text)
 {
-    char path[800];
+    char path[1200];
     struct error e;
     snprintf(path, sizeof path, "%s/%s.txt", root, name);
     file_write(path, text, strlen(text), &e);
