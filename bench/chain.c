@@ -35,6 +35,7 @@ struct stage_label stage_label(const struct chain *c, enum stage_kind stage)
 struct description {
     char text[4096];
     size_t used;
+    int full;      /* something did not fit */
 };
 
 static void __attribute__((format(printf, 2, 3))) describe(struct description *d, const char *fmt, ...)
@@ -43,7 +44,8 @@ static void __attribute__((format(printf, 2, 3))) describe(struct description *d
     va_start(args, fmt);
     int n = vsnprintf(d->text + d->used, sizeof d->text - d->used, fmt, args);
     va_end(args);
-    if (n > 0 && d->used + (size_t)n < sizeof d->text) d->used += (size_t)n;
+    if (n >= 0 && d->used + (size_t)n < sizeof d->text) d->used += (size_t)n;
+    else d->full = 1;
 }
 
 static void describe_transformer(struct description *d, const struct transformer_size *t)
@@ -60,7 +62,7 @@ static void describe_plan(struct description *d, const struct training_plan *p)
 }
 
 /* What the VAE sees of the set: the training motions, their windows' rule, the statistics. */
-static void motion_hash(const struct chain *c, char hex[65])
+static int motion_hash(const struct chain *c, char hex[65])
 {
     struct sha256 *h = sha256_new();
     const struct set *s = &c->set;
@@ -75,13 +77,19 @@ static void motion_hash(const struct chain *c, char hex[65])
         sha256_add(h, s->clips[it->clip].features + (size_t)it->start * (size_t)s->nfeats,
                    (size_t)it->length * (size_t)s->nfeats * sizeof(float));
     }
-    sha256_text(h, hex);
+    return sha256_text(h, hex);
 }
 
-static void fingerprints(struct chain *c)
+static int fingerprint_of(const struct description *d, char hex[65], struct error *e)
+{
+    if (d->full) return error_set(e, ERR_INTERNAL, "the description of a stage is longer than %zu bytes", sizeof d->text - 1);
+    return sha256_bytes(d->text, d->used, hex) ? error_memory(e, "a fingerprint") : 0;
+}
+
+static int fingerprints(struct chain *c, struct error *e)
 {
     char motions[65];
-    motion_hash(c, motions);
+    if (motion_hash(c, motions)) return error_memory(e, "a fingerprint");
     const struct experiment *x = c->x;
     for (int s = STAGE_VAE; s < STAGE_COUNT; s++) {
         struct description d = {.used = 0};
@@ -117,18 +125,21 @@ static void fingerprints(struct chain *c)
                      p->w_high, p->embedding_width);
             describe_plan(&d, &p->plan);
         }
-        sha256_bytes(d.text, d.used, c->fingerprint[s]);
+        int rc = fingerprint_of(&d, c->fingerprint[s], e);
+        if (rc) return rc;
         if (s == STAGE_VAE) {
             memcpy(c->vae_cycles[0], c->fingerprint[s], sizeof c->vae_cycles[0]);
             for (int i = 0; i < x->vae_refinement_count; i++) {
                 d.used = 0;
                 describe(&d, "mlcm stage vae refined 1;after %s;", c->fingerprint[s]);
                 describe_plan(&d, &x->vae_refinements[i]);
-                sha256_bytes(d.text, d.used, c->fingerprint[s]);
+                rc = fingerprint_of(&d, c->fingerprint[s], e);
+                if (rc) return rc;
                 memcpy(c->vae_cycles[i + 1], c->fingerprint[s], sizeof c->vae_cycles[0]);
             }
         }
     }
+    return 0;
 }
 
 /* --- opening -------------------------------------------------------------------------- */
@@ -158,7 +169,7 @@ int chain_open(struct chain *c, struct experiment *x, const char *cache, int thr
         return rc;
     }
     if (x->text_folder[0]) rc = text_folder_fingerprint(x->text_folder, c->text_encoder, e);
-    if (!rc) fingerprints(c);
+    if (!rc) rc = fingerprints(c, e);
     if (!rc && !c->model[STAGE_EVALUATOR][0]) rc = chain_evaluator_fingerprint(c, e);
     if (rc) chain_close(c);
     return rc;

@@ -14,17 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int has_ending(const char *path, const char *ending)
-{
-    size_t a = strlen(path), b = strlen(ending);
-    return a > b && !strcmp(path + a - b, ending);
-}
-
 static int write_motion(const mlcm *m, const char *path, const char *text, const float *features, const float *joints, int frames,
                         int as_joints, struct error *e)
 {
     int shape[3] = {frames, as_joints ? mlcm_joints(m) : mlcm_features(m), 3};
-    if (has_ending(path, ".svg")) {
+    if (file_has_ending(path, ".svg")) {
         const struct skeleton *k = skeleton_of_joints(mlcm_joints(m));
         if (!k)
             return error_set(e, ERR_INPUT, "no skeleton is known with the model's %d joints; write a .npy file", mlcm_joints(m));
@@ -132,7 +126,7 @@ int cmd_generate(int argc, char **argv)
         error_set(&e, ERR_USAGE, "--tuning needs a trajectory to tune to; give --control FILE");
     else if (several) frame_format_of(out, rows, &format, &e);
     if (e.code) return command_fail(&e);
-    if (!several && (!out || !(has_ending(out, ".npy") || has_ending(out, ".svg")))) {
+    if (!several && (!out || !(file_has_ending(out, ".npy") || file_has_ending(out, ".svg")))) {
         error_set(&e, ERR_USAGE, "%s%s: an output file is needed that ends in .npy or .svg", out ? "-o " : "-o", out ? out : "");
         return command_fail(&e);
     }

@@ -6,19 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int has_ending(const char *path, const char *ending)
-{
-    size_t a = strlen(path), b = strlen(ending);
-    return a > b && !strcmp(path + a - b, ending);
-}
-
 int frame_format_of(const char *path, const char *rows, enum frame_format *format, struct error *e)
 {
     static const char *const endings[] = {".npy", ".svg", ".csv", ".jsonl"};
     int standard = path && !strcmp(path, "-");
     if (rows && !standard) return error_set(e, ERR_USAGE, "--rows %s: a file's ending says what it holds; leave it out", rows);
     for (int i = 0; i < 4; i++) {
-        int fits = standard ? i >= FRAMES_CSV && !strcmp(rows ? rows : "jsonl", endings[i] + 1) : path && has_ending(path, endings[i]);
+        int fits = standard ? i >= FRAMES_CSV && !strcmp(rows ? rows : "jsonl", endings[i] + 1) : path && file_has_ending(path, endings[i]);
         if (!fits) continue;
         *format = (enum frame_format)i;
         return 0;

@@ -49,17 +49,11 @@ static const char *folder_kind(const char *folder)
     return NULL;
 }
 
-static int ends_with(const char *name, const char *end)
-{
-    size_t n = strlen(name), k = strlen(end);
-    return n > k && strcmp(name + n - k, end) == 0;
-}
-
 static int is_checkpoint(const char *name)
 {
     static const char *const ends[] = {".ckpt", ".pt", ".pth", ".tar", ".bin", ".safetensors", ".h5"};
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
-        if (ends_with(name, ends[i]))
+        if (file_has_ending(name, ends[i]))
             return 1;
     return 0;
 }

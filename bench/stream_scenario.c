@@ -148,7 +148,7 @@ int stream_scenario_json(const struct stream_figures *f, const struct stream_sce
         {"motion_seconds_a_wall_second", f->motion / f->wall}, {"slowest_segment_seconds", f->slowest},
         {"jerk_inside_median", f->seams.inside}, {"jerk_inside_p99", f->seams.inside_p99}, {"jerk_seam_median", f->seams.median},
         {"jerk_seam_worst", f->seams.worst}, {"jerk_seam_largest_frame", f->seams.peak}, {"worst_seam_ratio", f->seams.worst / f->seams.inside},
-        {"worst_seam_ratio_without_overlap", f->cut}};
+        {"worst_seam_ratio_one_shared_frame", f->cut}};
     cJSON_AddStringToObject(root, "scenario", "stream");
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) cJSON_AddNumberToObject(root, rows[i].name, rows[i].value);
     char *text = cJSON_Print(root);

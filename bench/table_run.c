@@ -193,7 +193,7 @@ static int partial_write(const struct values *v, const char *path, const char *h
 }
 
 /* Of everything that defines a replication; how many are wanted does not. */
-static void run_identity(const struct chain *c, const struct table_options *o, char header[65])
+static int run_identity(const struct chain *c, const struct table_options *o, char header[65])
 {
     struct sha256 *h = sha256_new();
     char *text = cJSON_PrintUnformatted(c->x->resolved);
@@ -211,7 +211,7 @@ static void run_identity(const struct chain *c, const struct table_options *o, c
     sha256_add(h, version_commit(), strlen(version_commit()));   /* another build may measure otherwise */
     sha256_add(h, &o->limit, sizeof o->limit);
     if (o->split) sha256_add(h, o->split, strlen(o->split));
-    sha256_text(h, header);
+    return sha256_text(h, header);
 }
 
 /* --- the document --------------------------------------------------------------------------- */
@@ -379,7 +379,7 @@ int table_run(struct chain *c, struct loaded *l, const struct table_options *o, 
     if (rc) return rc;
     v.x = malloc((size_t)v.rows * M_COUNT * (size_t)replications * sizeof *v.x);
     if (!v.x) rc = error_memory(e, "the results");
-    run_identity(c, o, header);
+    if (!rc && run_identity(c, o, header)) rc = error_memory(e, "a fingerprint");
     if (!rc) partial_read(&v, o->partial, header);
     progress_start(&bar, "replications", "rows", (double)replications * v.rows, (double)v.done * v.rows, o->quiet);
     for (int k = v.done; k < replications && !rc; k++) {

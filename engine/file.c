@@ -203,6 +203,12 @@ int file_write(const char *path, const void *data, size_t size, struct error *e)
     return file_commit(&w, e);
 }
 
+int file_has_ending(const char *path, const char *ending)
+{
+    size_t n = strlen(path), k = strlen(ending);
+    return n > k && !strcmp(path + n - k, ending);
+}
+
 int file_exists(const char *path)
 {
     struct stat st;
@@ -328,11 +334,11 @@ int sha256_text(struct sha256 *h, char hex[65])
     return done ? 0 : ERR_INTERNAL;
 }
 
-void sha256_bytes(const void *data, size_t size, char hex[65])
+int sha256_bytes(const void *data, size_t size, char hex[65])
 {
     struct sha256 *h = sha256_new();
     sha256_add(h, data, size);
-    sha256_text(h, hex);
+    return sha256_text(h, hex);
 }
 
 int sha256_file(const char *path, char hex[65], struct error *e)

@@ -28,6 +28,8 @@ void file_abandon(struct file_writer *w);
 int file_write(const char *path, const void *data, size_t size, struct error *e);
 
 int file_exists(const char *path);
+/* Whether a name is longer than `ending` and ends in it: ".npy". */
+int file_has_ending(const char *path, const char *ending);
 int64_t file_size(const char *path);               /* -1 if not a regular file */
 int file_make_folder(const char *path, struct error *e); /* and its parents */
 
@@ -42,7 +44,7 @@ void sha256_add(struct sha256 *h, const void *data, size_t size);
 /* Finishes and frees h. ERR_INTERNAL, and zeros for the text, when out of memory at any time since
  * sha256_new, which may have returned NULL. */
 int sha256_text(struct sha256 *h, char hex[65]);
-void sha256_bytes(const void *data, size_t size, char hex[65]);
+int sha256_bytes(const void *data, size_t size, char hex[65]);
 int sha256_file(const char *path, char hex[65], struct error *e);
 
 #endif

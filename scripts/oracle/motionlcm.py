@@ -1,4 +1,4 @@
-"""The MotionLCM networks, losses and samplers in PyTorch, in float64, written from the specification alone."""
+"""The MotionLCM networks, losses and samplers in PyTorch, in float64."""
 import math
 
 import torch

@@ -31,6 +31,8 @@ int fuzz_verdict(int rc, const struct error *e);
 /* Reads the values of every tensor; errors must keep the contract. */
 struct weights;
 void fuzz_values(struct weights *w);
+/* Bytes as a checkpoint file, read whole with its values. */
+void fuzz_checkpoint(const void *data, size_t size);
 /* Ends the program with a message. */
 void fuzz_breach(const char *what) __attribute__((noreturn));
 

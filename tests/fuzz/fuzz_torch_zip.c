@@ -1,22 +1,12 @@
 /* PyTorch zip files. First byte even: the rest is the file. Odd: the rest is one length, a pickle
  * of that length and the bytes of a storage, from which a zip file with right checksums is made. */
 #include "fuzz.h"
-#include "../../engine/weights.h"
 #include "../checkpoint_bytes.h"
-
-static void read_it(const void *data, size_t size)
-{
-    struct weights w;
-    struct error e = {0};
-    if (fuzz_verdict(weights_read(fuzz_file(0, data, size), &w, &e), &e)) return;
-    fuzz_values(&w);
-    weights_free(&w);
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 3 || !(data[0] & 1)) {
-        read_it(data + (size > 0), size - (size > 0));
+        fuzz_checkpoint(data + (size > 0), size - (size > 0));
         return 0;
     }
     static struct bytes b;
@@ -29,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct zip_lies lies = {.with_zip64 = data[0] >> 1 & 1};
     b.n = 0;
     put_zip(&b, 3, entries, &lies);
-    read_it(b.at, b.n);
+    fuzz_checkpoint(b.at, b.n);
     return 0;
 }
 
