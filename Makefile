@@ -16,6 +16,17 @@ BENCH_SRC := $(wildcard bench/*.c)
 TEST_SRC  := $(wildcard tests/test_*.c)
 FUZZ_SRC  := $(wildcard tests/fuzz/fuzz_*.c)
 LIB_OBJ   := $(LIB_SRC:%.c=$(BUILD)/%.o)
+
+# make CUDA=1: the device on an NVIDIA GPU, engine/cuda_*.cu in place of engine/cuda_absent.c.
+CUDA      ?= 0
+NVCC      ?= nvcc
+CUDA_SRC  := $(wildcard engine/cuda_*.cu)
+ifeq ($(CUDA),1)
+CUDA_HOME ?= $(patsubst %/bin/nvcc,%,$(shell command -v $(NVCC)))
+NVFLAGS   ?= -O3 -lineinfo -gencode arch=compute_80,code=sm_80 -gencode arch=compute_90,code=[sm_90,compute_90]
+LIB_OBJ   := $(filter-out $(BUILD)/engine/cuda_absent.o,$(LIB_OBJ)) $(CUDA_SRC:%.cu=$(BUILD)/%.cu.o)
+LDLIBS    += -L$(CUDA_HOME)/lib64 -Wl,-rpath,$(CUDA_HOME)/lib64 -lcublas -lcudart -lstdc++
+endif
 BENCH_OBJ := $(BENCH_SRC:%.c=$(BUILD)/%.o)
 TESTS     := $(TEST_SRC:tests/%.c=$(BUILD)/%)
 
@@ -26,9 +37,9 @@ PARALLEL = $(MAKE) $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc
 
 all: $(BUILD)/mlcm
 
-$(BUILD)/libmlcm.a: $(LIB_OBJ)
+$(BUILD)/libmlcm.a: $(LIB_OBJ) $(BUILD)/cuda
 	@rm -f $@
-	ar rcs $@ $^
+	ar rcs $@ $(filter %.o,$^)
 
 $(BUILD)/mlcm: $(BENCH_OBJ) $(BUILD)/libmlcm.a
 	$(CC) $(CFLAGS) -o $@ $(BENCH_OBJ) $(BUILD)/libmlcm.a $(LDLIBS)
@@ -61,6 +72,10 @@ $(BUILD)/%.o: %.c | packages
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -c -o $@ $<
 
+$(BUILD)/%.cu.o: %.cu | packages
+	@mkdir -p $(@D)
+	$(NVCC) -std=c++20 $(NVFLAGS) -Xcompiler -Wall,-Wextra,-Wno-missing-field-initializers -MMD -MP -c -o $@ $<
+
 # The CPU kernels alone may contract a*b+c and use the widest vectors; metrics never do.
 $(BUILD)/engine/cpu_%.o: override CFLAGS += -ffp-contract=fast -mprefer-vector-width=512
 
@@ -69,6 +84,10 @@ $(BUILD)/bench/version.o: override CFLAGS += -DMLCM_COMMIT='"$(COMMIT)"'
 $(BUILD)/bench/version.o: $(BUILD)/commit
 $(BUILD)/commit: always
 	@mkdir -p $(@D); echo '$(COMMIT)' | cmp -s - $@ || echo '$(COMMIT)' > $@
+
+# Archived anew when CUDA comes or goes.
+$(BUILD)/cuda: always
+	@mkdir -p $(@D); echo '$(CUDA)' | cmp -s - $@ || echo '$(CUDA)' > $@
 
 packages:
 	@pkg-config --exists $(PKGS) || { \
@@ -127,7 +146,7 @@ help:
 	@echo "make fuzz              every reader of files under libFuzzer (clang), SECONDS=600 each; TARGET="
 	@echo "make install           into PREFIX=$(PREFIX) (DESTDIR is honoured)"
 	@echo "make clean             remove $(BUILD)/"
-	@echo "variables: CC, CFLAGS (-O3 -g), ARCH (native; x86-64-v3 to build for other machines), BUILD"
+	@echo "variables: CC, CUDA (1: with the GPU device), CFLAGS (-O3 -g), ARCH (native; x86-64-v3 to build for other machines), BUILD"
 
 .PHONY: all always packages tests test asan fuzz fuzzers fuzz-replay replays bench-bandai reproduce-bandai install clean help
 .SECONDARY:

@@ -1,8 +1,6 @@
 #include "arena.h"
 #include <stdlib.h>
 
-enum { BLOCK_FLOATS = 1 << 22 };
-
 /* Blocks form a list in the order they were filled; spare ones stay for reuse. */
 struct arena_block {
     struct arena_block *previous, *next;
@@ -35,7 +33,7 @@ float *arena_take(struct arena *a, size_t count)
         if (next && next->size >= need) {
             next->used = 0;
         } else {
-            struct arena_block *fresh = block_new(a, need > BLOCK_FLOATS ? need : BLOCK_FLOATS);
+            struct arena_block *fresh = block_new(a, need > a->device->arena_floats ? need : a->device->arena_floats);
             if (!fresh) return NULL;
             fresh->previous = b;
             fresh->next = next;

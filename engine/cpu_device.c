@@ -81,6 +81,22 @@ static void host_fill(struct device *d, float *dst, float value, size_t count)
 
 static void host_synchronise(struct device *d) { (void)d; }
 
+static int cpu_open_lane(const struct device *d, struct device *lane, struct error *e)
+{
+    *lane = *d;
+    lane->threads = 1;
+    lane->failed = 0;
+    lane->state = calloc(1, sizeof(struct cpu_state));
+    return lane->state ? 0 : error_memory(e, "a lane of the CPU device");
+}
+
+static void cpu_close(struct device *d)
+{
+    struct cpu_state *s = d->state;
+    for (int i = 0; i < SLOTS; i++) free(s->slot[i].memory);
+    free(s);
+}
+
 int device_open_cpu(struct device *d, int threads, struct error *e)
 {
     struct cpu_state *state = calloc(1, sizeof *state);
@@ -91,6 +107,9 @@ int device_open_cpu(struct device *d, int threads, struct error *e)
         .name = "cpu",
         .threads = threads > SLOTS ? SLOTS : threads,
         .state = state,
+        .arena_floats = 1 << 22,
+        .open_lane = cpu_open_lane,
+        .close = cpu_close,
         .alloc = host_alloc,
         .release = host_release,
         .discard = host_discard,
@@ -137,20 +156,3 @@ int device_open_cpu(struct device *d, int threads, struct error *e)
     return 0;
 }
 
-int device_lane(const struct device *d, struct device *lane, struct error *e)
-{
-    *lane = *d;
-    lane->threads = 1;
-    lane->failed = 0;
-    lane->state = calloc(1, sizeof(struct cpu_state));
-    return lane->state ? 0 : error_memory(e, "a lane of the CPU device");
-}
-
-void device_close(struct device *d)
-{
-    struct cpu_state *s = d->state;
-    if (s)
-        for (int i = 0; i < SLOTS; i++) free(s->slot[i].memory);
-    free(s);
-    memset(d, 0, sizeof *d);
-}

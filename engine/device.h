@@ -59,11 +59,25 @@ struct packed {
 struct transformer;                         /* transformer.h */
 struct transformer_run;
 
+/* How a matrix product of floats multiplies; sums are in float. A device that knows only one way ignores it. */
+enum device_math {
+    MATH_FP32,
+    MATH_TF32,       /* inputs rounded to 10 bits of mantissa */
+    MATH_BF16        /* inputs rounded to 7 bits of mantissa */
+};
+
 struct device {
     const char *name;
     int threads;
     void *state;
-    int failed;      /* set when scratch memory ran out: results are void */
+    int failed;              /* set when scratch memory ran out or the machine failed: results are void */
+    const char *failure;     /* what failed, if the device can say; lives as long as the device. NULL: scratch memory */
+    enum device_math math;   /* the caller may set it after opening */
+    size_t arena_floats;     /* an arena asks for at least so many at a time */
+
+    /* --- the device itself: device_lane, device_close ------------------ */
+    int (*open_lane)(const struct device *d, struct device *lane, struct error *e);
+    void (*close)(struct device *d);
 
     /* --- memory ------------------------------------------------------- */
     float *(*alloc)(struct device *d, size_t count);       /* NULL when out of memory */
@@ -195,6 +209,9 @@ struct device {
 
 /* The reference implementation. threads 0 = as many as the machine has. */
 int device_open_cpu(struct device *d, int threads, struct error *e);
+/* The first CUDA device. One thread: its parallelism is inside. ERR_ENV where the program was built without
+ * CUDA, or no GPU answers. */
+int device_open_cuda(struct device *d, struct error *e);
 /* A lane: the same device for one worker thread, running its ops by itself.
  * Lanes work on different pieces of a batch at the same time; close each. */
 int device_lane(const struct device *d, struct device *lane, struct error *e);

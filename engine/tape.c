@@ -68,6 +68,7 @@ void tape_start(struct tape *t, int recording, float dropout, uint64_t seed, uin
     t->op_number = 0;
     t->error.code = 0;
     t->device->failed = 0;
+    t->device->failure = NULL;
 }
 
 int tape_error(struct tape *t, const char *fmt, ...)
@@ -83,7 +84,8 @@ int tape_error(struct tape *t, const char *fmt, ...)
 
 int tape_failed(struct tape *t, struct error *e)
 {
-    if (!t->error.code && t->device->failed) tape_error(t, "out of scratch memory; make the batch smaller");
+    if (!t->error.code && t->device->failed)
+        tape_error(t, "%s", t->device->failure ? t->device->failure : "out of scratch memory; make the batch smaller");
     if (!t->error.code) return 0;
     if (e) *e = t->error;
     return t->error.code;

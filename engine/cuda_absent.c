@@ -1,0 +1,9 @@
+/* In the place of the CUDA device where the program is built without a toolkit. */
+#include "device.h"
+#include <string.h>
+
+int device_open_cuda(struct device *d, struct error *e)
+{
+    memset(d, 0, sizeof *d);
+    return error_set(e, ERR_ENV, "cuda: this program was built without CUDA; build it with `make CUDA=1`, or use the cpu device");
+}
