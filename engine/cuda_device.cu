@@ -101,3 +101,20 @@ extern "C" int device_open_cuda(struct device *d, struct error *e)
     device_close(d);
     return rc;
 }
+
+extern "C" void device_describe_cuda(char *gpu, size_t gpu_size, char *driver, size_t driver_size)
+{
+    int count = 0, id = 0, supported = 0, runtime = 0;
+    struct cudaDeviceProp p;
+    snprintf(gpu, gpu_size, "none");
+    if (driver_size) driver[0] = '\0';
+    if (cudaGetDeviceCount(&count) == cudaSuccess && count > 0 && cudaGetDevice(&id) == cudaSuccess &&
+        cudaGetDeviceProperties(&p, id) == cudaSuccess) {
+        cudaDriverGetVersion(&supported);
+        cudaRuntimeGetVersion(&runtime);
+        snprintf(gpu, gpu_size, "%s, %.0f GiB", p.name, (double)p.totalGlobalMem / (1 << 30));
+        snprintf(driver, driver_size, "CUDA driver %d.%d, runtime %d.%d", supported / 1000, supported % 1000 / 10, runtime / 1000,
+                 runtime % 1000 / 10);
+    }
+    cudaGetLastError();
+}

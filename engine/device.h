@@ -3,7 +3,8 @@
  * Everything above this header calls the functions of `struct device` and
  * never dereferences a device pointer: memory marked (device) belongs to the
  * device. cpu_device.c is the reference implementation; another backend fills
- * the same table.
+ * the same table. Host memory that a function reads is the caller's again when
+ * the function returns.
  *
  * Conventions: outputs first, then inputs, then dimensions. Matrices are row
  * major and contiguous unless a leading dimension `ld…` is given. Backward
@@ -64,6 +65,16 @@ enum device_math {
     MATH_FP32,
     MATH_TF32,       /* inputs rounded to 10 bits of mantissa */
     MATH_BF16        /* inputs rounded to 7 bits of mantissa */
+};
+extern const char *const device_math_names[];   /* "fp32", "tf32", "bf16", NULL */
+
+/* Which implementation. */
+enum device_kind { DEVICE_CPU, DEVICE_CUDA, DEVICE_CHECK /* test programs alone have it: strict about memory */ };
+extern const char *const device_kind_names[];   /* "cpu", "cuda", "check", NULL */
+struct device_choice {
+    enum device_kind kind;
+    enum device_math math;
+    int threads;             /* of the CPU; 0 = as many as the machine has */
 };
 
 struct device {
@@ -207,11 +218,16 @@ struct device {
                   float beta1, float beta2, float eps, float weight_decay, int64_t step);
 };
 
+/* Opens what is chosen; NULL: the CPU with all its threads. What is not there, or not built in, is an ERR_ENV
+ * that says so. */
+int device_open(struct device *d, const struct device_choice *choice, struct error *e);
 /* The reference implementation. threads 0 = as many as the machine has. */
 int device_open_cpu(struct device *d, int threads, struct error *e);
 /* The first CUDA device. One thread: its parallelism is inside. ERR_ENV where the program was built without
  * CUDA, or no GPU answers. */
 int device_open_cuda(struct device *d, struct error *e);
+/* The name of that GPU, and the versions of its driver and of the CUDA libraries; "none" and "" where there is none. */
+void device_describe_cuda(char *gpu, size_t gpu_size, char *driver, size_t driver_size);
 /* A lane: the same device for one worker thread, running its ops by itself.
  * Lanes work on different pieces of a batch at the same time; close each. */
 int device_lane(const struct device *d, struct device *lane, struct error *e);
