@@ -44,6 +44,10 @@ $(BUILD)/libmlcm.a: $(LIB_OBJ) $(BUILD)/cuda
 $(BUILD)/mlcm: $(BENCH_OBJ) $(BUILD)/libmlcm.a
 	$(CC) $(CFLAGS) -o $@ $(BENCH_OBJ) $(BUILD)/libmlcm.a $(LDLIBS)
 
+# The program on a device that is strict about memory (tests/device_check.c): --device check
+$(BUILD)/mlcm_check: $(BENCH_OBJ) $(BUILD)/tests/device_check.o $(BUILD)/libmlcm.a
+	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
+
 # Unit tests link the library and, for the report formats, bench without main.
 $(BUILD)/test_%: $(BUILD)/tests/test_%.o $(filter-out $(BUILD)/bench/main.o,$(BENCH_OBJ)) $(BUILD)/libmlcm.a
 	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
@@ -93,7 +97,7 @@ packages:
 	@pkg-config --exists $(PKGS) || { \
 	  echo "mlcm: libraries are missing ($(PKGS)); run scripts/install.sh" >&2; exit 4; }
 
-tests: $(BUILD)/mlcm $(TESTS)
+tests: $(BUILD)/mlcm $(BUILD)/mlcm_check $(TESTS)
 fuzzers: $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/%)
 replays: $(FUZZ_SRC:tests/fuzz/fuzz_%.c=$(BUILD)/replay_%)
 

@@ -86,67 +86,134 @@ static int fingerprint_of(const struct description *d, char hex[65], struct erro
     return sha256_bytes(d->text, d->used, hex) ? error_memory(e, "a fingerprint") : 0;
 }
 
+struct training_plan gpu_plan(const struct training_plan *p)
+{
+    struct training_plan g = *p;
+    g.piece = p->batch < 1024 ? p->batch : 1024;
+    g.trainer.accumulators = 1;
+    return g;
+}
+
+/* A plan as device `on` trains by it, and that device, which the CPU's fingerprints leave out. */
+static void describe_training(struct description *d, const struct training_plan *p, const struct device_choice *on)
+{
+    char name[24];
+    struct training_plan plan = on->kind == DEVICE_CUDA ? gpu_plan(p) : *p;
+    describe_plan(d, &plan);
+    if (on->kind == DEVICE_CUDA) describe(d, "device %s;", device_choice_name(on, name));
+}
+
+/* The fingerprint of a stage trained on device `on`, those of the stages below being known. */
+static int stage_fingerprint(struct chain *c, enum stage_kind s, const char *motions, const struct device_choice *on, struct error *e)
+{
+    const struct experiment *x = c->x;
+    struct description d = {.used = 0};
+    if (s == STAGE_EVALUATOR) return chain_evaluator_fingerprint(c, on, c->fingerprint[s], e);
+    describe(&d, "mlcm stage %s 1;data %s;", stage_name(s), s == STAGE_VAE ? motions : c->set.sha256);
+    if (s == STAGE_VAE) {
+        const struct vae_objective *o = &x->objective;
+        describe(&d, "vae %d %d %d %d %d;", x->vae.nfeats, x->vae.latent_tokens, x->vae.latent_width, x->vae.projections,
+                 x->vae.positions);
+        describe_transformer(&d, &x->vae.transformer);
+        describe(&d, "loss %d %d %d %.9g %.9g %.9g %.9g %d;", o->features, o->joints, o->local, (double)o->features_weight,
+                 (double)o->joints_weight, (double)o->local_weight, (double)o->kl_weight, o->masked);
+        describe_training(&d, &x->vae_plan, on);
+    } else if (s == STAGE_MLD) {
+        describe(&d, "after %s;text %d;", c->fingerprint[STAGE_VAE], x->text.text_width);
+        if (x->text_folder[0]) describe(&d, "encoder %s %d;", c->text_encoder, x->text_precision);
+        else describe_transformer(&d, &x->text.transformer);
+        describe(&d, "denoiser %d %d %d;", x->denoiser.time_width, x->denoiser.text_act, x->denoiser.positions);
+        describe_transformer(&d, &x->denoiser.transformer);
+        describe(&d, "empty %.9g crops %d;", x->empty_probability, x->latent_crops);
+        describe_training(&d, &x->mld_plan, on);
+    } else if (s == STAGE_LCM) {
+        describe(&d, "after %s;lcm %d %d %d %.9g w %.9g %.9g ema %.9g drop %d;", c->fingerprint[STAGE_MLD],
+                 x->denoiser.guidance_width, x->lcm_points, x->lcm_loss, x->lcm_huber_c, x->lcm_w_low, x->lcm_w_high,
+                 x->lcm_ema, x->lcm_teacher_dropout);
+        describe_training(&d, &x->lcm_plan, on);
+    } else {
+        const struct control_plan *p = stage_control(c, s);
+        describe(&d, "after %s;control %d %d %.9g %.9g joints", c->fingerprint[stage_on_mld(s) ? STAGE_MLD : STAGE_LCM],
+                 x->lcm_generation, p->spatial, p->low, p->high);
+        for (int i = 0; i < p->joint_count; i++) describe(&d, " %d", p->joints[i]);
+        describe(&d, ";loss %d %d %d %.9g w %.9g %.9g embedding %d;", p->kind, p->element, p->metric, p->weight, p->w_low,
+                 p->w_high, p->embedding_width);
+        describe_training(&d, &p->plan, on);
+    }
+    int rc = fingerprint_of(&d, c->fingerprint[s], e);
+    if (rc || s != STAGE_VAE) return rc;
+    memcpy(c->vae_cycles[0], c->fingerprint[s], sizeof c->vae_cycles[0]);
+    for (int i = 0; i < x->vae_refinement_count; i++) {
+        d.used = 0;
+        describe(&d, "mlcm stage vae refined 1;after %s;", c->fingerprint[s]);
+        describe_training(&d, &x->vae_refinements[i], on);
+        rc = fingerprint_of(&d, c->fingerprint[s], e);
+        if (rc) return rc;
+        memcpy(c->vae_cycles[i + 1], c->fingerprint[s], sizeof c->vae_cycles[0]);
+    }
+    return 0;
+}
+
+/* Where a stage's model of this fingerprint would lie: among the committed weights, in the cache. */
+static void committed_path(const struct chain *c, enum stage_kind s, char path[1100])
+{
+    snprintf(path, 1100, "%.1000s/%s.h5", c->x->weights, stage_label(c, s).text);
+}
+
+static void cache_path(const struct chain *c, enum stage_kind s, char path[1100])
+{
+    snprintf(path, 1100, "%.1000s/%s-%.16s.h5", c->cache, stage_label(c, s).text, c->fingerprint[s]);
+}
+
+static int stage_is_there(const struct chain *c, enum stage_kind s)
+{
+    char path[1100];
+    committed_path(c, s, path);
+    if (c->x->weights[0] && !c->fresh && model_fits(path, c->fingerprint[s])) return 1;
+    cache_path(c, s, path);
+    return model_fits(path, c->fingerprint[s]);
+}
+
+/* The fingerprint of each stage: of a model that is there, this device's own before another's, else of what this one
+ * would train. With c->fresh only this device's count. */
 static int fingerprints(struct chain *c, struct error *e)
 {
+    struct experiment *x = c->x;
+    const struct device_choice on[] = {{x->device.kind == DEVICE_CUDA ? DEVICE_CUDA : DEVICE_CPU, x->device.math, 0},
+                                       {DEVICE_CPU, MATH_FP32, 0},
+                                       {DEVICE_CUDA, MATH_FP32, 0},
+                                       {DEVICE_CUDA, MATH_TF32, 0},
+                                       {DEVICE_CUDA, MATH_BF16, 0}};
+    enum { DEVICES = sizeof on / sizeof *on };
     char motions[65];
     if (motion_hash(c, motions)) return error_memory(e, "a fingerprint");
-    const struct experiment *x = c->x;
-    for (int s = STAGE_VAE; s < STAGE_COUNT; s++) {
-        struct description d = {.used = 0};
-        if (!chain_has(c, (enum stage_kind)s) || c->model[s][0]) continue;   /* a published file is its own fingerprint */
-        describe(&d, "mlcm stage %s 1;data %s;", stage_name((enum stage_kind)s), s == STAGE_VAE ? motions : c->set.sha256);
-        if (s == STAGE_VAE) {
-            const struct vae_objective *o = &x->objective;
-            describe(&d, "vae %d %d %d %d %d;", x->vae.nfeats, x->vae.latent_tokens, x->vae.latent_width, x->vae.projections,
-                     x->vae.positions);
-            describe_transformer(&d, &x->vae.transformer);
-            describe(&d, "loss %d %d %d %.9g %.9g %.9g %.9g %d;", o->features, o->joints, o->local, (double)o->features_weight,
-                     (double)o->joints_weight, (double)o->local_weight, (double)o->kl_weight, o->masked);
-            describe_plan(&d, &x->vae_plan);
-        } else if (s == STAGE_MLD) {
-            describe(&d, "after %s;text %d;", c->fingerprint[STAGE_VAE], x->text.text_width);
-            if (x->text_folder[0]) describe(&d, "encoder %s %d;", c->text_encoder, x->text_precision);
-            else describe_transformer(&d, &x->text.transformer);
-            describe(&d, "denoiser %d %d %d;", x->denoiser.time_width, x->denoiser.text_act, x->denoiser.positions);
-            describe_transformer(&d, &x->denoiser.transformer);
-            describe(&d, "empty %.9g crops %d;", x->empty_probability, x->latent_crops);
-            describe_plan(&d, &x->mld_plan);
-        } else if (s == STAGE_LCM) {
-            describe(&d, "after %s;lcm %d %d %d %.9g w %.9g %.9g ema %.9g drop %d;", c->fingerprint[STAGE_MLD],
-                     x->denoiser.guidance_width, x->lcm_points, x->lcm_loss, x->lcm_huber_c, x->lcm_w_low, x->lcm_w_high,
-                     x->lcm_ema, x->lcm_teacher_dropout);
-            describe_plan(&d, &x->lcm_plan);
-        } else {
-            const struct control_plan *p = stage_control(c, (enum stage_kind)s);
-            describe(&d, "after %s;control %d %d %.9g %.9g joints", c->fingerprint[stage_on_mld((enum stage_kind)s) ? STAGE_MLD : STAGE_LCM],
-                     x->lcm_generation, p->spatial, p->low, p->high);
-            for (int i = 0; i < p->joint_count; i++) describe(&d, " %d", p->joints[i]);
-            describe(&d, ";loss %d %d %d %.9g w %.9g %.9g embedding %d;", p->kind, p->element, p->metric, p->weight, p->w_low,
-                     p->w_high, p->embedding_width);
-            describe_plan(&d, &p->plan);
+    for (int s = 0; s < STAGE_COUNT; s++) {
+        enum stage_kind stage = (enum stage_kind)s;
+        if (!chain_has(c, stage) || c->model[s][0]) continue;   /* a published file is its own fingerprint */
+        int rc = 0, found = 0, k = 0;
+        for (; k < DEVICES && !rc && !found; k++) {
+            rc = stage_fingerprint(c, stage, motions, &on[k], e);
+            found = !rc && stage_is_there(c, stage);
+            if (c->fresh) break;
         }
-        int rc = fingerprint_of(&d, c->fingerprint[s], e);
+        if (!rc && !found) rc = stage_fingerprint(c, stage, motions, &on[0], e);
         if (rc) return rc;
-        if (s == STAGE_VAE) {
-            memcpy(c->vae_cycles[0], c->fingerprint[s], sizeof c->vae_cycles[0]);
-            for (int i = 0; i < x->vae_refinement_count; i++) {
-                d.used = 0;
-                describe(&d, "mlcm stage vae refined 1;after %s;", c->fingerprint[s]);
-                describe_plan(&d, &x->vae_refinements[i]);
-                rc = fingerprint_of(&d, c->fingerprint[s], e);
-                if (rc) return rc;
-                memcpy(c->vae_cycles[i + 1], c->fingerprint[s], sizeof c->vae_cycles[0]);
-            }
-        }
+        c->trained_on[s] = on[found && k ? k - 1 : 0];
     }
+    if (x->device.kind != DEVICE_CUDA) return 0;
+    x->vae_plan = gpu_plan(&x->vae_plan);                       /* what is trained from now on is trained so */
+    x->mld_plan = gpu_plan(&x->mld_plan);
+    x->lcm_plan = gpu_plan(&x->lcm_plan);
+    for (int i = 0; i < x->vae_refinement_count; i++) x->vae_refinements[i] = gpu_plan(&x->vae_refinements[i]);
+    for (int i = 0; i < x->control_variant_count; i++) x->control_variants[i].plan = gpu_plan(&x->control_variants[i].plan);
     return 0;
 }
 
 /* --- opening -------------------------------------------------------------------------- */
 
-int chain_open(struct chain *c, struct experiment *x, const char *cache, int threads, struct error *e)
+int chain_open(struct chain *c, struct experiment *x, const char *cache, struct error *e)
 {
-    *c = (struct chain){.x = x, .quiet = c->quiet};
+    *c = (struct chain){.x = x, .quiet = c->quiet, .fresh = c->fresh};
     snprintf(c->cache, sizeof c->cache, "%s", cache);
     int rc = file_make_folder(cache, e);
     if (!rc && x->published.given) rc = chain_published(c, e);
@@ -162,7 +229,7 @@ int chain_open(struct chain *c, struct experiment *x, const char *cache, int thr
     }
     if (!rc && c->set.nfeats != x->vae.nfeats) x->vae.nfeats = c->set.nfeats;
     if (!rc) rc = items_build(&c->set, "train", &c->train, e);
-    if (!rc) rc = device_open_cpu(&c->device, threads, e);
+    if (!rc) rc = device_open(&c->device, &x->device, e);
     if (!rc) rc = lanes_create(&c->lanes, &c->device, e);
     if (rc) {
         chain_close(c);
@@ -170,18 +237,17 @@ int chain_open(struct chain *c, struct experiment *x, const char *cache, int thr
     }
     if (x->text_folder[0]) rc = text_folder_fingerprint(x->text_folder, c->text_encoder, e);
     if (!rc) rc = fingerprints(c, e);
-    if (!rc && !c->model[STAGE_EVALUATOR][0]) rc = chain_evaluator_fingerprint(c, e);
     if (rc) chain_close(c);
     return rc;
 }
 
-int chain_open_bare(struct chain *c, struct experiment *x, int threads, struct error *e)
+int chain_open_bare(struct chain *c, struct experiment *x, struct error *e)
 {
     memset(c, 0, sizeof *c);
     c->x = x;
     c->set.nfeats = x->vae.nfeats;
     c->set.njoints = 22;
-    int rc = device_open_cpu(&c->device, threads, e);
+    int rc = device_open(&c->device, &x->device, e);
     if (!rc) rc = lanes_create(&c->lanes, &c->device, e);
     if (rc) chain_close(c);
     return rc;
@@ -226,7 +292,7 @@ int chain_need(struct chain *c, enum stage_kind stage, struct error *e)
     if (!chain_has(c, stage))
         return error_set(e, ERR_INPUT, "%s: no section \"control\", which stage %s needs; add one", c->x->path, stage_name(stage));
     if (c->x->weights[0] && !c->fresh) {
-        snprintf(path, sizeof path, "%.1000s/%s.h5", c->x->weights, stage_label(c, stage).text);
+        committed_path(c, stage, path);
         if (model_fits(path, c->fingerprint[stage])) {
             snprintf(c->model[stage], sizeof c->model[stage], "%s", path);
             return 0;
@@ -234,7 +300,7 @@ int chain_need(struct chain *c, enum stage_kind stage, struct error *e)
         if (file_exists(path) && !c->quiet)
             fprintf(stderr, "mlcm: %s was trained for another experiment or data set; looking in the cache\n", path);
     }
-    snprintf(path, sizeof path, "%.1000s/%s-%.16s.h5", c->cache, stage_label(c, stage).text, c->fingerprint[stage]);
+    cache_path(c, stage, path);
     if (!model_fits(path, c->fingerprint[stage])) {
         int rc = 0;
         if (stage == STAGE_MLD) rc = chain_need(c, STAGE_VAE, e);
@@ -293,17 +359,19 @@ int chain_report(struct chain *c, FILE *out, struct error *e)
     fprintf(out, "%s: %s, %d clips, %d training items, set %.16s\n", c->x->name, c->set.name, c->set.nclips, c->train.count,
             c->set.sha256);
     for (int s = 0; s < STAGE_COUNT; s++) {
-        char path[1100];
+        char path[1100], device[24];
         if (!chain_has(c, (enum stage_kind)s) || !takes_part(c, (enum stage_kind)s)) continue;
-        snprintf(path, sizeof path, "%.1000s/%s.h5", c->x->weights, stage_label(c, (enum stage_kind)s).text);
+        committed_path(c, (enum stage_kind)s, path);
         const char *where = "would be trained";
         if (c->model[s][0]) where = "published file";
         else if (c->x->weights[0] && !c->fresh && model_fits(path, c->fingerprint[s])) where = "committed weights fit";
         else {
-            snprintf(path, sizeof path, "%.1000s/%s-%.16s.h5", c->cache, stage_label(c, (enum stage_kind)s).text, c->fingerprint[s]);
+            cache_path(c, (enum stage_kind)s, path);
             if (model_fits(path, c->fingerprint[s])) where = "trained already";
         }
-        fprintf(out, "  %-10s %.16s  %s\n", stage_label(c, (enum stage_kind)s).text, c->fingerprint[s], where);
+        fprintf(out, "  %-10s %.16s  %s", stage_label(c, (enum stage_kind)s).text, c->fingerprint[s], where);
+        if (c->trained_on[s].kind == DEVICE_CUDA) fprintf(out, " (%s)", device_choice_name(&c->trained_on[s], device));
+        fprintf(out, "\n");
     }
     for (int i = 0; i < c->absent_count; i++)
         fprintf(out, "  %s: left out, its file %s is not here\n", c->absent[i].model, c->absent[i].file);

@@ -35,6 +35,7 @@ struct chain {
     struct items train;
     char cache[1024];                   /* folder for models, states, logs */
     char fingerprint[STAGE_COUNT][65];
+    struct device_choice trained_on[STAGE_COUNT];   /* what a stage was, or would be, trained on: part of its fingerprint */
     char text_encoder[65];              /* fingerprint of the experiment's published text encoder, or "" */
     char vae_cycles[MAX_REFINEMENTS + 1][65];   /* of the VAE after each of its cycles; the last is the stage's */
     char model[STAGE_COUNT][1100];      /* path once found or trained, else "" */
@@ -46,13 +47,17 @@ struct chain {
     struct { char model[80], file[PUBLISHED_PATH]; } absent[MAX_MODELS];
 };
 
-/* Reads the set, opens the device. `x` stays the caller's; so does c->quiet, which is set before. */
-int chain_open(struct chain *c, struct experiment *x, const char *cache, int threads, struct error *e);
+/* Reads the set, opens the experiment's device. `x` stays the caller's; c->quiet and c->fresh are set before.
+ * A model that another device trained by the same plan is taken where this one has trained none; on a GPU a stage
+ * trains by gpu_plan. */
+int chain_open(struct chain *c, struct experiment *x, const char *cache, struct error *e);
+/* A plan on a GPU: a batch is one piece, of up to 1024 sequences, since pieces follow one another there. */
+struct training_plan gpu_plan(const struct training_plan *p);
 /* The stages that the experiment's models stand on, the evaluator aside; those that a model takes from a
  * published checkpoint of its own are not among them. */
 void chain_wanted(const struct experiment *x, int wanted[STAGE_COUNT]);
 /* The device and its lanes alone: no set, no models, no cache. The set's widths are HumanML3D's. */
-int chain_open_bare(struct chain *c, struct experiment *x, int threads, struct error *e);
+int chain_open_bare(struct chain *c, struct experiment *x, struct error *e);
 void chain_close(struct chain *c);
 /* Finds or trains the stage and the stages before it that it needs. */
 int chain_need(struct chain *c, enum stage_kind stage, struct error *e);
@@ -83,7 +88,8 @@ int chain_has(const struct chain *c, enum stage_kind stage);
 
 /* The evaluator's part of the chain (chain_evaluator.c). */
 int train_evaluator_stage(struct chain *c, const char *path, struct error *e);
-int chain_evaluator_fingerprint(struct chain *c, struct error *e);
+/* Of one that is trained on this device. */
+int chain_evaluator_fingerprint(const struct chain *c, const struct device_choice *on, char out[65], struct error *e);
 
 /* The card of a generator trained by this chain; its pointers are the set's. */
 struct checkpoint_card chain_card(const struct chain *c, int consistency);

@@ -54,11 +54,21 @@ static int configure(const struct chain *c, struct evaluator_config *k, struct e
     return rc;
 }
 
-int chain_evaluator_fingerprint(struct chain *c, struct error *e)
+/* On a GPU a batch is one piece; its name is part of the fingerprint, that of the CPU is not. */
+static const char *on_device(struct evaluator_config *k, const struct device_choice *on, char name[24])
+{
+    if (on->kind != DEVICE_CUDA) return "";
+    k->accumulators = 1;
+    return device_choice_name(on, name);
+}
+
+int chain_evaluator_fingerprint(const struct chain *c, const struct device_choice *on, char out[65], struct error *e)
 {
     struct evaluator_config k;
+    char name[24];
     int rc = configure(c, &k, e);
-    if (!rc) train_evaluator_fingerprint(&c->set, &k, c->fingerprint[STAGE_EVALUATOR]);
+    const char *device = on_device(&k, on, name);
+    if (!rc) train_evaluator_fingerprint(&c->set, &k, device, out);
     return rc;
 }
 
@@ -66,6 +76,8 @@ int train_evaluator_stage(struct chain *c, const char *path, struct error *e)
 {
     struct evaluator_config k;
     int rc = configure(c, &k, e);
+    char name[24];
+    const char *device = on_device(&k, &c->x->device, name);
     k.stop_at = c->stop_at;
-    return rc ? rc : train_evaluator(&c->set, &c->device, &k, path, c->quiet, e);
+    return rc ? rc : train_evaluator(&c->set, &c->device, &k, device, path, c->quiet, e);
 }

@@ -72,6 +72,7 @@ static int list_published(const struct experiment *x, struct error *e)
 int cmd_bench(int argc, char **argv)
 {
     const char *config = NULL, *precision = NULL, *cache = "build/cache", *out = NULL, *json = NULL, *root = NULL;
+    struct device_option device = {0};
     int threads = 0, quiet = 0, fresh = 0, dry = 0, strict = 0, strips = 5;
     struct table_options o = {0};
     const struct option_row options[] = {
@@ -83,6 +84,7 @@ int cmd_bench(int argc, char **argv)
         {.name = "json", .text = &json, .value = "FILE", .help = "the results document also here; - is standard output"},
         {.name = "cache", .text = &cache, .value = "DIR", .help = "models and finished replications (build/cache)"},
         {.name = "threads", .integer = &threads, .low = 0, .high = 64, .value = "N", .help = "threads; 0 = all cores"},
+        DEVICE_OPTION_ROWS(device),
         {.name = "precision", .text = &precision, .value = "P", .help = "weights while they run: fp32, bf16 or int8 (protocol.precision, or fp32)"},
         {.name = "fresh", .flag = &fresh, .help = "train anew, ignoring the experiment's committed weights"},
         {.name = "split", .text = &o.split, .value = "NAME", .help = "measure on val instead of test: for choosing settings"},
@@ -130,7 +132,7 @@ int cmd_bench(int argc, char **argv)
     o.quiet = quiet;
     o.partial = partial;
     experiment_root(&x, root);
-    if (experiment_precision(&x, precision, &e)) {
+    if (experiment_precision(&x, precision, &e) || experiment_device(&x, &device, threads, &e)) {
         experiment_free(&x);
         return command_fail(&e);
     }
@@ -140,9 +142,9 @@ int cmd_bench(int argc, char **argv)
         return missing ? command_fail(&e) : 0;
     }
     c.quiet = quiet;
-    int rc = chain_open(&c, &x, cache, threads, &e);
+    c.fresh = fresh;
+    int rc = chain_open(&c, &x, cache, &e);
     if (!rc) {
-        c.fresh = fresh;
         if (dry) {
             rc = chain_report(&c, stdout, &e);
         } else {

@@ -67,7 +67,7 @@ int data_synthetic(int argc, char **argv)
     int rc = set_write_synthetic(&to, m.kit, clips, seed, &e);
     if (!rc && checkpoints) {
         struct device d;
-        rc = device_open_cpu(&d, 1, &e);
+        rc = device_open(&d, &(struct device_choice){.threads = 1}, &e);
         if (!rc) {
             rc = synthetic_models_write(building, &m, &d, &e);
             device_close(&d);

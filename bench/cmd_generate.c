@@ -7,6 +7,7 @@
 #include "../engine/control_mask.h"
 #include "../metrics/control.h"
 #include "command.h"
+#include "device_option.h"
 #include "frame_writer.h"
 #include "generate_stream.h"
 #include "strips.h"
@@ -75,6 +76,8 @@ int cmd_generate(int argc, char **argv)
     const char *model = committed, *out = NULL, *control = NULL, *rows = NULL;
     int frames = 0, joints_only = 0, tuning = 0, listening = 0, overlap = 0, plain = 0;
     struct mlcm_parts parts = {0};
+    struct device_option device = {0};
+    struct device_choice choice = {0};
     struct mlcm_options o = MLCM_OPTIONS;
     const struct option_row options[] = {
         {.name = "frames", .integer = &frames, .low = 8, .high = 200, .value = "N", .help = "length at the model's frame rate (120; 20 a second); of each segment with several texts (60)"},
@@ -96,6 +99,7 @@ int cmd_generate(int argc, char **argv)
         {.name = "text-precision", .text = &parts.text_precision, .value = "P", .help = "of its weights: fp32, bf16 or int8 (fp32)"},
         {.name = "precision", .text = &parts.precision, .value = "P", .help = "of all other weights: fp32, bf16 or int8 (fp32)"},
         {.name = "threads", .integer = &parts.threads, .low = 0, .high = 64, .value = "N", .help = "threads; 0 = all cores"},
+        DEVICE_OPTION_ROWS(device),
         {0}};
     const struct command_form form = {
         .example = "mlcm generate \"a person walks slowly and turns left\" --frames 120 --steps 1 --seed 7 -o walk.npy",
@@ -136,6 +140,9 @@ int cmd_generate(int argc, char **argv)
             error_set(&e, ERR_INPUT, "%s: the committed models are not here; start mlcm in its repository or give --model DIR", model);
         return command_fail(&e);
     }
+    if (device_option_choose(&device, &choice, &e)) return command_fail(&e);
+    parts.device = device_kind_names[choice.kind];
+    parts.gpu_math = device_math_names[choice.math];
     e.code = mlcm_open_parts(&m, model, &parts, e.text, sizeof e.text);
     if (e.code && model == committed && !file_exists("results/weights/bandai_small/lcm.h5"))
         error_set(&e, e.code, "%s: the committed models are not here; start mlcm in its repository or give --model DIR", model);

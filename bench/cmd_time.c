@@ -32,11 +32,11 @@ static void print_timings(const struct results *r)
     }
 }
 
-static int time_stream(const char *model, int threads, const struct stream_scenario *s, const char *json, const char *out, struct error *e)
+static int time_stream(const char *model, const struct mlcm_parts *parts, const struct stream_scenario *s, const char *json, const char *out, struct error *e)
 {
     struct stream_figures f;
     float *joints = NULL;
-    int made = 0, rc = stream_scenario_run(model, threads, s, &f, &joints, &made, e);
+    int made = 0, rc = stream_scenario_run(model, parts, s, &f, &joints, &made, e);
     const int shape[3] = {made, f.joints, 3};
     if (!rc && (!json || strcmp(json, "-"))) stream_scenario_print(&f, stdout);
     if (!rc && json) rc = stream_scenario_json(&f, s, json, e);
@@ -50,6 +50,7 @@ int cmd_time(int argc, char **argv)
     const char *config = NULL, *root = NULL, *cache = "build/cache", *json = NULL, *precision = NULL, *text_precision = NULL, *scenario = NULL, *out = NULL;
     const char *model = "results/weights/bandai_small";
     struct stream_scenario stream = {.seconds = 60, .seed = 1234};
+    struct device_option device = {0};
     int threads = 0, runs = 0, training = 0, random = 0, frames = 196, together = 0;
     const struct option_row options[] = {
         {.name = "config", .text = &config, .value = "E.json", .help = "the experiment"},
@@ -72,6 +73,7 @@ int cmd_time(int argc, char **argv)
         {.name = "json", .text = &json, .value = "FILE", .help = "the results document; - is standard output"},
         {.name = "cache", .text = &cache, .value = "DIR", .help = "where models are (build/cache)"},
         {.name = "threads", .integer = &threads, .low = 0, .high = 64, .value = "N", .help = "threads; 0 = all cores"},
+        DEVICE_OPTION_ROWS(device),
         {0}};
     const struct command_form form = {
         .example = "mlcm time --config bench/experiments/bandai_small.json",
@@ -93,7 +95,14 @@ int cmd_time(int argc, char **argv)
     }
     if (scenario) {
         if (strcmp(scenario, "stream")) error_set(&e, ERR_USAGE, "--scenario %.40s: there is stream", scenario);
-        else time_stream(model, threads, &stream, json, out, &e);
+        else {
+            struct device_choice choice = {0};
+            struct mlcm_parts parts = {.threads = threads};
+            if (device_option_choose(&device, &choice, &e)) return command_fail(&e);
+            parts.device = device_kind_names[choice.kind];
+            parts.gpu_math = device_math_names[choice.math];
+            time_stream(model, &parts, &stream, json, out, &e);
+        }
         return e.code ? command_fail(&e) : 0;
     }
     if (!config) {
@@ -108,19 +117,21 @@ int cmd_time(int argc, char **argv)
         rc = error_set(&e, ERR_USAGE, "--text-precision: the models were trained on what text.precision of %s says; change it there", config);
     if (!rc) rc = experiment_text_precision(&x, text_precision, &e);
     if (!rc) rc = experiment_precision(&x, precision, &e);
+    if (!rc) rc = experiment_device(&x, &device, threads, &e);
     if (!rc && random && training) rc = error_set(&e, ERR_USAGE, "--random-weights and --training exclude each other; use one");
     if (rc || random) {
         results_begin(&r);
+        results_device(&r, &x.device);
         r.experiment = cJSON_Duplicate(x.resolved, 1);
         int say = !json || strcmp(json, "-");
-        if (!rc) rc = time_random(&x, threads, frames, together, say, &r, &e);
+        if (!rc) rc = time_random(&x, frames, together, say, &r, &e);
         if (!rc && say) print_timings(&r);
         if (!rc && json) rc = results_write(&r, json, &e);
         results_free(&r);
         experiment_free(&x);
         return rc ? command_fail(&e) : 0;
     }
-    rc = chain_open(&c, &x, cache, threads, &e);
+    rc = chain_open(&c, &x, cache, &e);
     if (!rc && training) {
         rc = print_training_speed(&c, runs ? runs : 40, &e);
         chain_close(&c);
@@ -131,6 +142,7 @@ int cmd_time(int argc, char **argv)
     if (!rc) {
         double mean[3];
         results_begin(&r);
+        results_device(&r, &x.device);
         r.experiment = cJSON_Duplicate(x.resolved, 1);
         rc = items_build(&c.set, "test", &test, &e);
         for (int i = 0; i < x.model_count && !rc; i++)

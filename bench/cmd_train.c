@@ -7,12 +7,14 @@
 int cmd_train(int argc, char **argv)
 {
     const char *config = NULL, *root = NULL, *cache = "build/cache", *variant = NULL;
+    struct device_option device = {0};
     int threads = 0, quiet = 0, resume = 0, stop = 0, fresh = 0;
     const struct option_row options[] = {
         {.name = "config", .text = &config, .value = "E.json", .help = "the experiment"},
         {.name = "root", .text = &root, .value = "DIR", .help = "the published files' folder, instead of the experiment's"},
         {.name = "cache", .text = &cache, .value = "DIR", .help = "where models, states and logs go (build/cache)"},
         {.name = "threads", .integer = &threads, .low = 0, .high = 64, .value = "N", .help = "threads; 0 = all cores"},
+        DEVICE_OPTION_ROWS(device),
         {.name = "variant", .text = &variant, .value = "NAME", .help = "train this one of control.variants instead of the section itself"},
         {.name = "resume", .flag = &resume, .help = "go on from a state file (always done where one is there)"},
         {.name = "fresh", .flag = &fresh, .help = "ignore the experiment's committed weights"},
@@ -48,10 +50,11 @@ int cmd_train(int argc, char **argv)
     if (rc) return command_fail(&e);
     experiment_root(&x, root);
     c.quiet = quiet;
-    rc = chain_open(&c, &x, cache, threads, &e);
+    c.fresh = fresh;
+    rc = experiment_device(&x, &device, threads, &e);
+    if (!rc) rc = chain_open(&c, &x, cache, &e);
     if (!rc) {
         c.stop_at = stop;
-        c.fresh = fresh;
         int number = variant ? experiment_control_variant(&x, variant) : 0;
         if (variant && stage < STAGE_CONTROL)
             rc = error_set(&e, ERR_USAGE, "--variant: stage %s has none; leave it out", a.positional[0]);

@@ -11,6 +11,7 @@
 #include "../engine/file.h"
 #include "arguments.h"
 #include "command.h"
+#include "device_option.h"
 #include "verify.h"
 #include "version.h"
 
@@ -209,6 +210,8 @@ int cmd_verify(int argc, char **argv)
 {
     const char *json = NULL;
     int quiet = 0, by_case = 0;
+    struct device_option device = {0};
+    struct device_choice choice = {0};
     const struct option_row options[] = {
         {.name = "quiet", .flag = &quiet, .help = "print only what did not pass, and the total"},
         {.name = "by-case", .flag = &by_case, .help = "a line a case: its arrays, and the one nearest to its tolerance"},
@@ -216,6 +219,7 @@ int cmd_verify(int argc, char **argv)
          .text = &json,
          .value = "FILE",
          .help = "every checked array as JSON (- for standard output)"},
+        DEVICE_OPTION_ROWS(device),
         {0}};
     const struct command_form form = {
         .example = "mlcm verify ../shared/golden",
@@ -237,8 +241,13 @@ int cmd_verify(int argc, char **argv)
         arguments_help(&form, stdout);
         return 0;
     }
+    struct device d;
+    if (device_option_choose(&device, &choice, &e) || device_open(&d, &choice, &e)) /* said once, not in each case */
+        return command_fail(&e);
+    device_close(&d);
     /* Where the document takes standard output, the lines make way. */
-    struct verify v = {.quiet = quiet || by_case,
+    struct verify v = {.device = &choice,
+                       .quiet = quiet || by_case,
                        .out = json && !strcmp(json, "-") ? stderr : stdout,
                        .record = json ? cJSON_CreateArray() : NULL};
     struct tally t = {.by_case = by_case};

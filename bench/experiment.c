@@ -354,7 +354,8 @@ static void read_models(struct section *s, struct experiment *x)
 static void read_sections(struct section *s, struct experiment *x)
 {
     static const char *const top[] = {"name", "seed", "description", "data", "weights", "evaluator", "vae", "text", "denoiser",
-                                      "mld", "lcm", "control", "protocol", "models", "published", NULL};
+                                      "mld", "lcm", "control", "protocol", "models", "published", "device", "gpu_math", NULL};
+    static const char *const devices[] = {"cpu", "cuda", NULL};
     static const char *const data[] = {"source", "root", "set", NULL};
     static const char *const vae[] = {"generation", "latent_tokens", "latent_width", "positions", "width", "feed_forward",
                                       "layers", "heads", "steps", "warmup", "batch", "piece", "accumulators", "rate",
@@ -388,6 +389,10 @@ static void read_sections(struct section *s, struct experiment *x)
     if (!s->rc && strchr(x->name, '/'))
         s->rc = error_set(s->e, ERR_INPUT, "name is \"%s\"; files are called so: leave out the /", x->name);
     word(s, "weights", x->weights, sizeof x->weights);
+    int device = DEVICE_CPU, math = MATH_FP32;
+    choice(s, "device", devices, &device);
+    choice(s, "gpu_math", device_math_names, &math);
+    x->device = (struct device_choice){.kind = (enum device_kind)device, .math = (enum device_math)math};
 
     s->name = "data.";
     word(s, "source", x->source, sizeof x->source);
@@ -563,6 +568,22 @@ int experiment_precision(struct experiment *x, const char *name, struct error *e
 int experiment_text_precision(struct experiment *x, const char *name, struct error *e)
 {
     return replace_precision(x, "text", "--text-precision", name, &x->text_precision, e);
+}
+
+int experiment_device(struct experiment *x, const struct device_option *o, int threads, struct error *e)
+{
+    struct device_choice was = x->device;
+    const char *const keys[2] = {"device", "gpu_math"}, *words[2];
+    int rc = device_option_choose(o, &x->device, e);
+    x->device.threads = threads;
+    if (rc || (was.kind == x->device.kind && was.math == x->device.math)) return rc;
+    words[0] = device_kind_names[x->device.kind];
+    words[1] = device_math_names[x->device.math];
+    for (int i = 0; i < 2; i++) {
+        cJSON_DeleteItemFromObjectCaseSensitive(x->resolved, keys[i]);
+        if (!cJSON_AddStringToObject(x->resolved, keys[i], words[i])) return error_memory(e, "the experiment");
+    }
+    return 0;
 }
 
 void experiment_root(struct experiment *x, const char *root)

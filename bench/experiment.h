@@ -8,6 +8,7 @@
 #include "../engine/text_source.h"
 #include "../engine/trainer.h"
 #include "../engine/vae.h"
+#include "device_option.h"
 #include "published.h"
 #include <cJSON.h>
 
@@ -55,6 +56,7 @@ struct model_entry {
 struct experiment {
     char path[1024], name[80], folder[1024];   /* folder: of the experiment file */
     uint64_t seed;
+    struct device_choice device;               /* what computes; experiment_device decides */
     char source[40], root[1024], set[1024];    /* data */
     char weights[1024];                        /* committed weights, tried first; "" = none */
     struct published published;                /* files taken as they were published */
@@ -101,6 +103,9 @@ int experiment_read(const char *path, struct experiment *x, struct error *e);
 int experiment_precision(struct experiment *x, const char *name, struct error *e);
 /* The same of mlcm time's --text-precision and text.precision. */
 int experiment_text_precision(struct experiment *x, const char *name, struct error *e);
+/* What --device, --gpu-math and the environment say in place of "device" and "gpu_math", also in what the results
+ * echo; threads are those of the CPU. */
+int experiment_device(struct experiment *x, const struct device_option *o, int threads, struct error *e);
 /* What --root says: the folder of the published files or, without a section "published", of the raw data.
  * NULL leaves the experiment's own. */
 void experiment_root(struct experiment *x, const char *root);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "arguments.h"
+#include "../engine/device.h"
 #include "blas_core.h"
 #include "command.h"
 #include "version.h"
@@ -63,6 +64,9 @@ static void print_version(void)
     printf("mlcm %s, commit %s\nbuilt with %s\n", MLCM_VERSION, version_commit(), version_build());
     for (int i = 0; i < VERSION_LIBRARIES; i++)
         printf("%s %s\n", libraries[i].name, libraries[i].version);
+    char gpu[128], driver[64];
+    device_describe_cuda(gpu, sizeof gpu, driver, sizeof driver);
+    printf("GPU %s%s%s\n", gpu, *driver ? ", " : "", driver);
 }
 
 static const struct verb *find_verb(const char *name)

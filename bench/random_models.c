@@ -46,13 +46,13 @@ static int open_text(struct text_source *s, struct chain *c, struct text_deviati
     return rc ? rc : text_deviation_pack(&s->published, precision, deviation, e);
 }
 
-int random_models_open(struct loaded *l, struct chain *c, struct experiment *x, int threads, struct text_deviation *deviation,
+int random_models_open(struct loaded *l, struct chain *c, struct experiment *x, struct text_deviation *deviation,
                        struct error *e)
 {
     int lcm = 0, mld = 0;
     memset(l, 0, sizeof *l);
     memset(deviation, 0, sizeof *deviation);
-    int rc = chain_open_bare(c, x, threads, e);
+    int rc = chain_open_bare(c, x, e);
     if (rc) return rc;
     l->set = &c->set;
     l->chain = c;

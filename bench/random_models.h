@@ -15,7 +15,7 @@ struct text_deviation {
 /* Opens c without a data set (chain_open_bare) and the networks that the experiment's models need. The text encoder is
  * the experiment's folder (text.encoder), or random: of our own small kind or, with text.random
  * "sentence-t5-large", of that size. After an error nothing is left to free. */
-int random_models_open(struct loaded *l, struct chain *c, struct experiment *x, int threads, struct text_deviation *deviation,
+int random_models_open(struct loaded *l, struct chain *c, struct experiment *x, struct text_deviation *deviation,
                        struct error *e);
 /* "sentence-T5-large, random weights, bf16" … */
 const char *random_models_text(const struct loaded *l, const struct experiment *x, char text[120]);

@@ -1,5 +1,7 @@
 #include "results.h"
 
+#include "../engine/device.h"
+
 #include "../metrics/interval.h"
 #include "version.h"
 
@@ -9,6 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+void results_device(struct results *r, const struct device_choice *choice)
+{
+    if (choice->kind == DEVICE_CUDA) device_describe_cuda(r->host.gpu, sizeof r->host.gpu, r->host.driver, sizeof r->host.driver);
+}
 
 void results_begin(struct results *r)
 {

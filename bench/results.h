@@ -116,6 +116,9 @@ struct results {
 /* Empties r and fills in tool, host, libraries and the time of starting.
  * The struct is then filled by hand and by the functions below. */
 void results_begin(struct results *r);
+/* Names the GPU that computes, in host; a CPU leaves "none". */
+struct device_choice;
+void results_device(struct results *r, const struct device_choice *choice);
 void results_free(struct results *r);
 
 /* All results_add_…: 0, or ERR_INTERNAL out of memory and as said. */

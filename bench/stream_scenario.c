@@ -71,7 +71,7 @@ static int make(mlcm *m, const struct mlcm_stream_options *o, double seconds, st
     return rc;
 }
 
-int stream_scenario_run(const char *folder, int threads, const struct stream_scenario *s, struct stream_figures *out, float **joints,
+int stream_scenario_run(const char *folder, const struct mlcm_parts *parts, const struct stream_scenario *s, struct stream_figures *out, float **joints,
                         int *made, struct error *e)
 {
     mlcm *m = NULL;
@@ -80,10 +80,10 @@ int stream_scenario_run(const char *folder, int threads, const struct stream_sce
     struct seams cut = {0};
     struct mlcm_stream_options o = {.generation = MLCM_OPTIONS, .frames = s->frames, .overlap = s->overlap, .plain = s->plain};
     o.generation.seed = s->seed;
-    *out = (struct stream_figures){.threads = threads};
+    *out = (struct stream_figures){.threads = parts->threads};
     if (joints) *joints = NULL;
     double start = clock_seconds();
-    int rc = e->code = mlcm_open(&m, folder, threads, e->text, sizeof e->text);
+    int rc = e->code = mlcm_open_parts(&m, folder, parts, e->text, sizeof e->text);
     out->opening = clock_seconds() - start;
     if (rc) return rc;
     out->joints = mlcm_joints(m);

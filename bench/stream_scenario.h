@@ -22,9 +22,9 @@ struct stream_figures {
     double cut;                   /* the worst seam's jerk over that inside where clips without the ControlNet share one frame alone */
 };
 
-/* Models of `folder`. joints, if not NULL, receives malloc'd (frames, J, 3), *made frames; NULL after an error. */
-int stream_scenario_run(const char *folder, int threads, const struct stream_scenario *s, struct stream_figures *out, float **joints,
-                        int *made, struct error *e);
+/* Models of `folder`, opened with `parts`. joints, if not NULL, receives malloc'd (frames, J, 3), *made frames; NULL after an error. */
+int stream_scenario_run(const char *folder, const struct mlcm_parts *parts, const struct stream_scenario *s, struct stream_figures *out,
+                        float **joints, int *made, struct error *e);
 void stream_scenario_print(const struct stream_figures *f, FILE *out);
 /* A small JSON document; - is standard output. */
 int stream_scenario_json(const struct stream_figures *f, const struct stream_scenario *s, const char *path, struct error *e);

@@ -375,6 +375,7 @@ int table_run(struct chain *c, struct loaded *l, const struct table_options *o, 
                        .measures = x->control.given ? M_COUNT : M_CONTROL};
     char header[65];
     results_begin(r);
+    results_device(r, &c->x->device);
     int rc = evaluation_open(&ev, c, &l->evaluator, o->split ? o->split : "test", o->limit, e);
     if (rc) return rc;
     v.x = malloc((size_t)v.rows * M_COUNT * (size_t)replications * sizeof *v.x);

@@ -27,7 +27,7 @@ static int describe(struct chain *c, struct loaded *l, int frames, const struct 
     return rc;
 }
 
-int time_random(struct experiment *x, int threads, int frames, int together, int say, struct results *r, struct error *e)
+int time_random(struct experiment *x, int frames, int together, int say, struct results *r, struct error *e)
 {
     struct chain c;
     struct loaded l;
@@ -36,7 +36,7 @@ int time_random(struct experiment *x, int threads, int frames, int together, int
     double mean[3];
     if (frames > x->vae.positions)
         return error_set(e, ERR_USAGE, "--frames %d: this experiment's VAE has %d positions; ask for fewer", frames, x->vae.positions);
-    int rc = random_models_open(&l, &c, x, threads, &deviation, e);
+    int rc = random_models_open(&l, &c, x, &deviation, e);
     if (rc) return rc;
     r->host.threads_used = c.device.threads;
     snprintf(r->data.name, sizeof r->data.name, "built-in sentences, %d frames each; random weights", frames);

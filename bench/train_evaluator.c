@@ -344,15 +344,24 @@ static struct evaluator_config of_set(const struct set *set, const struct evalua
     return c;
 }
 
-void train_evaluator_fingerprint(const struct set *set, const struct evaluator_config *config, char out[65])
+/* The data's fingerprint, and the device's name behind it. */
+static const char *data_fingerprint(const struct set *set, const char *on, char text[120])
 {
-    struct evaluator_config c = of_set(set, config);
-    evaluator_train_fingerprint(&c, &(struct evaluator_source){.fingerprint = set->sha256}, out);
+    snprintf(text, 120, "%s%s%s", set->sha256, *on ? " " : "", on);
+    return text;
 }
 
-int train_evaluator(const struct set *set, struct device *d, const struct evaluator_config *config, const char *path,
+void train_evaluator_fingerprint(const struct set *set, const struct evaluator_config *config, const char *on, char out[65])
+{
+    char data[120];
+    struct evaluator_config c = of_set(set, config);
+    evaluator_train_fingerprint(&c, &(struct evaluator_source){.fingerprint = data_fingerprint(set, on, data)}, out);
+}
+
+int train_evaluator(const struct set *set, struct device *d, const struct evaluator_config *config, const char *on, const char *path,
                     int quiet, struct error *e)
 {
+    char print[120];
     struct evaluator_config c = of_set(set, config);
     struct training_data data;
     struct evaluator ev;
@@ -361,7 +370,7 @@ int train_evaluator(const struct set *set, struct device *d, const struct evalua
     rc = evaluator_create(&ev, d, &c.size, e);
     if (!rc) {
         struct watch w = {.set = set, .seed = c.seed, .path = path, .quiet = quiet};
-        struct evaluator_source source = {&data, set->sha256, make_snippets, make_pairs};
+        struct evaluator_source source = {&data, data_fingerprint(set, on, print), make_snippets, make_pairs};
         struct evaluator_observer observer = {&w, on_step, can_validate(set) ? on_validate : NULL};
         rc = evaluator_train(&ev, &c, &source, &observer, path, e);
         log_close(&w);

@@ -5,6 +5,7 @@
 #ifndef MLCM_VERIFY_H
 #define MLCM_VERIFY_H
 
+#include "../engine/device.h"
 #include "../engine/error.h"
 #include "../engine/h5.h"
 #include <stddef.h>
@@ -15,6 +16,7 @@ struct verify {
     const char *folder;       /* where NAME.ckpt and side folders lie */
     int passed, marginal, failed, skipped;
     int quiet;                /* print failures and the total only */
+    const struct device_choice *device;   /* what computes; NULL: the CPU */
     /* of the running case: the array that comes nearest to its tolerance or goes farthest beyond it */
     double worst;             /* its largest error / tolerance */
     double worst_error, worst_tolerance;

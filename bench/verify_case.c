@@ -37,7 +37,7 @@ int case_open(struct verify_case *c, struct verify *v, struct h5 *f, int with_we
     c->verify = v;
     c->file = f;
     c->error = e;
-    int rc = device_open_cpu(&c->device, 0, e);
+    int rc = device_open(&c->device, v->device, e);
     if (rc) return c->code = rc;
     tape_init(&c->tape, &c->device);
     tape_start(&c->tape, 0, 0, 0, 0);

@@ -188,7 +188,7 @@ int verify_evaluation(struct verify *v, struct h5 *f, struct error *e)
     struct device d;
     struct evaluation c = {0};
     double batch, longest;
-    int rc = device_open_cpu(&d, 0, e);
+    int rc = device_open(&d, v->device, e);
     if (rc) return rc;
     rc = array_attribute(f, "/", "batch_size", &batch, e);
     if (!rc) rc = array_attribute(f, "/", "max_motion_length", &longest, e);

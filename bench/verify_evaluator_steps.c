@@ -154,7 +154,7 @@ int verify_matching_step(struct verify *v, struct h5 *f, struct error *e)
     int count = 0;
     struct device d;
     double margin = 10;
-    int rc = device_open_cpu(&d, 0, e);
+    int rc = device_open(&d, v->device, e);
     if (rc) return rc;
     rc = h5_names(f, "/", &runs, &count, e);
     if (!rc && h5_has_attr(f, "/", "negative_margin")) rc = array_attribute(f, "/", "negative_margin", &margin, e);
@@ -279,7 +279,7 @@ int verify_movement_autoencoder(struct verify *v, struct h5 *f, struct error *e)
     int dims[8];
     double sparsity = 0.001, smoothness = 0.001;
     struct device d;
-    int rc = device_open_cpu(&d, 0, e);
+    int rc = device_open(&d, v->device, e);
     if (rc) return rc;
     rc = array_read(f, "in/motions", 3, dims, &motions, e);
     if (!rc && h5_has_attr(f, "/", "lambda_sparsity")) rc = array_attribute(f, "/", "lambda_sparsity", &sparsity, e);

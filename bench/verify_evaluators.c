@@ -237,7 +237,7 @@ static int run_evaluators(struct verify *v, struct h5 *f, struct error *e)
     static const char *const files[2] = {"", "_legacy"};
     struct device d;
     struct evaluator ev;
-    int rc = device_open_cpu(&d, 0, e), found = 0;
+    int rc = device_open(&d, v->device, e), found = 0;
     if (rc) return rc;
     if (h5_has_attr(f, "/", "base_movement_encoder")) {
         rc = create_generated(v, f, &d, &ev, e);

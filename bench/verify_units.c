@@ -66,6 +66,17 @@ static struct tensor *parameter(struct bench *b, const char *name)
     return p ? tape_param(&b->tape, p, 0, p->shape[0]) : NULL;
 }
 
+/* Compares device memory with a dataset. */
+static int compare_device(struct bench *b, const char *name, const float *x, size_t n, struct error *e)
+{
+    float *host = malloc((n + 1) * sizeof *host);
+    if (!host) return error_memory(e, name);
+    b->device.download(&b->device, host, x, n);
+    int rc = array_compare(b->v, b->f, name, host, n, SINGLE_TOLERANCE, e);
+    free(host);
+    return rc;
+}
+
 /* Compares a tensor's values, as they lie, with GROUP/NAME. */
 static int check(struct bench *b, const struct tensor *x, const char *group, const char *name, struct error *e)
 {
@@ -73,7 +84,7 @@ static int check(struct bench *b, const struct tensor *x, const char *group, con
     int rc = tape_failed(&b->tape, e);
     if (rc) return rc;
     if (!x) return error_set(e, ERR_INTERNAL, "%s/%s was not computed", group, name);
-    return array_compare(b->v, b->f, array_name(full, group, name), x->x, (size_t)x->rows * (size_t)x->cols, SINGLE_TOLERANCE, e);
+    return compare_device(b, array_name(full, group, name), x->x, (size_t)x->rows * (size_t)x->cols, e);
 }
 
 /* --- convolutions ---------------------------------------------------------------------- */
@@ -182,7 +193,7 @@ static int compare_gru(struct bench *b, const struct gru_case *c, struct error *
     for (int i = 0; i < b->params.count && !rc; i++) {
         const struct param *p = b->params.items[i];
         snprintf(key, sizeof key, "grad/%.50s", p->name);
-        rc = array_compare(b->v, b->f, array_name(full, "gru", key), b->gradient + p->offset, p->count, SINGLE_TOLERANCE, e);
+        rc = compare_device(b, array_name(full, "gru", key), b->gradient + p->offset, p->count, e);
     }
     return rc;
 }
@@ -305,7 +316,7 @@ static int check_distance(struct bench *b, struct error *e)
 int verify_units(struct verify *v, struct h5 *f, struct error *e)
 {
     struct bench b = {.v = v, .f = f};
-    int rc = device_open_cpu(&b.device, 0, e);
+    int rc = device_open(&b.device, v->device, e);
     if (rc) return rc;
     tape_init(&b.tape, &b.device);
     params_init(&b.params, &b.device);

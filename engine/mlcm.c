@@ -127,9 +127,13 @@ static int agrees_on_vae(const struct mlcm *m, struct weights *w, struct error *
         snprintf(name, sizeof name, "vae.%s", p->items[i]->name);
         struct weight *item = weights_find(w, name);
         rc = weight_values(w, item, &values, e);
-        if (!rc && memcmp(values, p->items[i]->x, p->items[i]->count * sizeof *values))
+        float *own = rc ? NULL : malloc((p->items[i]->count + 1) * sizeof *own);
+        if (!rc && !own) rc = error_memory(e, "a comparison of weights");
+        if (!rc) p->device->download(p->device, own, p->items[i]->x, p->items[i]->count);
+        if (!rc && memcmp(values, own, p->items[i]->count * sizeof *values))
             rc = error_set(e, ERR_INPUT, "%s: %s is not that of the MotionLCM file beside it; use files that were trained on one VAE",
                            w->path, name);
+        free(own);
         if (!rc) item->used = 1;
         weight_done(w, item);
     }
@@ -196,6 +200,23 @@ static int precision_named(const char *name, enum weight_precision *p, struct er
     return 0;
 }
 
+static int name_find(const char *const *names, const char *name)
+{
+    for (int i = 0; names[i]; i++)
+        if (!strcmp(names[i], name)) return i;
+    return -1;
+}
+
+static int open_device(struct mlcm *m, const struct mlcm_parts *parts, struct error *e)
+{
+    int kind = parts->device ? name_find(device_kind_names, parts->device) : DEVICE_CPU;
+    int math = parts->gpu_math ? name_find(device_math_names, parts->gpu_math) : MATH_FP32;
+    if (kind < 0) return error_set(e, ERR_USAGE, "the device \"%.40s\" is not known; use cpu or cuda", parts->device);
+    if (math < 0) return error_set(e, ERR_USAGE, "the GPU's arithmetic \"%.40s\" is not known; use fp32, tf32 or bf16", parts->gpu_math);
+    const struct device_choice choice = {(enum device_kind)kind, (enum device_math)math, parts->threads};
+    return device_open(&m->device, &choice, e);
+}
+
 /* The published encoder of generators that have none of their own: the named folder, or text_encoder beside them. */
 static int open_published(struct mlcm *m, const char *folder, const struct mlcm_parts *parts, struct error *e)
 {
@@ -243,7 +264,7 @@ int mlcm_open_parts(mlcm **out, const char *folder, const struct mlcm_parts *par
     }
     snprintf(m->folder, sizeof m->folder, "%.1000s", folder);
     int rc = precision_named(parts->precision, &m->precision, &e);
-    if (!rc) rc = device_open_cpu(&m->device, parts->threads, &e);
+    if (!rc) rc = open_device(m, parts, &e);
     if (!rc) {
         tape_init(&m->tape, &m->device);
         snprintf(path, sizeof path, "%.1000s/lcm.h5", folder);

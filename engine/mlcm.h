@@ -42,6 +42,8 @@ struct mlcm_parts {
     const char *text_encoder;
     const char *text_precision;   /* of its weights: "fp32", "bf16" or "int8"; NULL: "fp32" */
     const char *precision;        /* of all other weights, likewise */
+    const char *device;           /* what computes: "cpu" or "cuda"; NULL: "cpu" */
+    const char *gpu_math;         /* how a GPU multiplies matrices: "fp32", "tf32" or "bf16"; NULL: "fp32" */
     int generation;               /* of published files: 2 takes MotionLCM-V2, else the paper's own */
 };
 int mlcm_open_parts(mlcm **out, const char *folder, const struct mlcm_parts *parts, char *error, size_t error_size);
