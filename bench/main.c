@@ -28,6 +28,7 @@ struct verb {
 #pragma weak cmd_verify
 #pragma weak cmd_info
 #pragma weak cmd_pack
+#pragma weak cmd_compare
 
 static const struct verb verbs[] = {
     {"bench", cmd_bench, "measure every model of an experiment: all metrics, tables, plots",
@@ -38,6 +39,8 @@ static const struct verb verbs[] = {
      "mlcm train vae --config bench/experiments/bandai_small.json"},
     {"time", cmd_time, "latency alone: seconds a sentence, with stages and percentiles",
      "mlcm time --config bench/experiments/bandai_small.json"},
+    {"compare", cmd_compare, "two results: what differs, and what is worse beyond chance; --gate for CI",
+     "mlcm compare results/bandai_small_table1.json build/bandai_small_table1/bandai_small_table1.json --gate"},
     {"generate", cmd_generate, "one motion from a sentence",
      "mlcm generate \"a person walks forward in a proud way\" --frames 120 --seed 1 -o walk.npy"},
     {"verify", cmd_verify, "conformance against reference vectors", "mlcm verify ../shared/golden"},

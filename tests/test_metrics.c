@@ -163,40 +163,6 @@ static void test_interval(void **state)
     assert_int_equal(interval_mean(values, 0, &i, &e), ERR_INPUT);
 }
 
-static void test_tests(void **state)
-{
-    (void)state;
-    /* Welch: t = -sqrt(24), 4 degrees of freedom for equal sizes and variances. */
-    const double a[] = {1, 2, 3}, b[] = {5, 6, 7}, same[] = {2, 2, 2};
-    struct test_result t;
-    struct error e;
-    assert_int_equal(welch_test(a, 3, b, 3, &t, &e), 0);
-    near(t.statistic, -4 / sqrt(2.0 / 3), 1e-13);
-    near(t.freedom, 4, 1e-12);
-    near(t.p, 0.00805, 1e-5);
-    assert_int_equal(welch_test(same, 3, same, 3, &t, &e), 0);
-    near(t.p, 1, 0);
-    /* Mann-Whitney: fully separated threes, 1 arrangement of 20 on each side. */
-    assert_int_equal(mann_whitney_test(a, 3, b, 3, &t, &e), 0);
-    assert_int_equal(t.exact, 1);
-    near(t.statistic, 0, 0);
-    near(t.p, 0.1, 1e-12);
-    const double mixed[] = {2.5, 0.5};    /* U = 4 of 6: P(U <= 2) = 4/10 */
-    assert_int_equal(mann_whitney_test(a, 3, mixed, 2, &t, &e), 0);
-    near(t.statistic, 4, 0);
-    near(t.p, 0.8, 1e-12);
-    double high[30], low[30];
-    for (int i = 0; i < 30; i++) {
-        low[i] = i % 10;
-        high[i] = i % 10 + 3;
-    }
-    assert_int_equal(mann_whitney_test(low, 30, high, 30, &t, &e), 0);
-    assert_int_equal(t.exact, 0);
-    assert_true(t.p < 1e-3 && t.p > 1e-6);
-    assert_int_equal(mann_whitney_test(low, 30, low, 30, &t, &e), 0);
-    near(t.p, 1, 0);
-}
-
 static void test_bootstrap(void **state)
 {
     (void)state;
@@ -263,7 +229,6 @@ int main(void)
         cmocka_unit_test(test_reconstruction),
         cmocka_unit_test(test_physical),
         cmocka_unit_test(test_interval),
-        cmocka_unit_test(test_tests),
         cmocka_unit_test(test_bootstrap),
         cmocka_unit_test(test_latency),
         cmocka_unit_test(test_names),
