@@ -4,7 +4,10 @@
  * everything; only keys and values are shared, one barrier a layer. Few rows (a denoiser's
  * tokens): the time goes into reading weights once, so the threads share each matrix's
  * panels and keep the rows themselves, all of them, each for itself. Either way a row's
- * numbers come from the same sums, so results do not depend on how rows are dealt. */
+ * numbers come from the same sums, so results do not depend on how rows are dealt.
+ *
+ * Samples of unequal lengths lie one behind the other without their padding: row numbers
+ * in here are those of the rows that are computed, `begins` says where a sample's are. */
 #include "cpu_attend.h"
 #include "cpu_math.h"
 #include "transformer.h"
@@ -37,6 +40,7 @@ struct job {
     const struct transformer *s;
     const struct transformer_run *run;
     int rows, few, head;            /* head: width of one */
+    int *begins;                    /* (batch + 1) first row of each sample; then the end */
     struct shared shared;
 };
 struct worker {
@@ -44,6 +48,35 @@ struct worker {
     struct own own;
     int me, team;
 };
+
+/* Where a row lies: its sample and its place in it. */
+struct place {
+    int sample, at, left;           /* left: rows of the sample from this one on */
+};
+
+static struct place place_of(const struct job *j, int row)
+{
+    int low = 0, high = j->run->batch;
+    while (high - low > 1) {
+        int middle = (low + high) / 2;
+        if (j->begins[middle] <= row) low = middle;
+        else high = middle;
+    }
+    return (struct place){low, row - j->begins[low], j->begins[low + 1] - row};
+}
+
+/* The mask, where it says more than the lengths do. */
+static const float *seen(const struct transformer_run *run) { return run->lengths ? NULL : run->mask; }
+
+static int length_of(const struct job *j, int sample) { return j->begins[sample + 1] - j->begins[sample]; }
+
+/* What the worker's row i belongs to, and how many of its rows from there on are of one sample. */
+static struct place own_place(const struct worker *k, int i)
+{
+    struct place p = place_of(k->job, k->own.r0 + i);
+    if (p.left > k->own.n - i) p.left = k->own.n - i;
+    return p;
+}
 
 static struct rows take(float *base, size_t *taken, int rows, int cols)
 {
@@ -162,38 +195,42 @@ static void attend_own(const struct worker *k, int buffer, struct rows out)
 {
     const struct job *j = k->job;
     const struct transformer *s = j->s;
-    int frames = j->run->frames, d = s->width, head = j->head;
+    int d = s->width, head = j->head;
     struct rows qkv = j->shared.qkv[buffer];
-    for (int i = 0, n; i < k->own.n; i += n) {
-        int row = k->own.r0 + i, b = row / frames, left = (b + 1) * frames - row;
-        n = left < k->own.n - i ? left : k->own.n - i;
+    const float *mask = seen(j->run);
+    struct place p;
+    for (int i = 0; i < k->own.n; i += p.left) {
+        p = own_place(k, i);
+        int b = p.sample, row = k->own.r0 + i;
         for (int h = 0; h < s->heads; h++) {
             struct attend a = {.out = out.x + (size_t)i * out.ld + h * head, .ldo = out.ld,
-                               .q = qkv.x + (size_t)row * qkv.ld + h * head, .ldq = qkv.ld, .rows = n,
+                               .q = qkv.x + (size_t)row * qkv.ld + h * head, .ldq = qkv.ld, .rows = p.left,
                                .keys = j->shared.keys[buffer] + (size_t)(b * s->heads + h) * j->shared.keys_stride,
-                               .v = qkv.x + (size_t)(b * frames) * qkv.ld + 2 * d + h * head, .ldv = qkv.ld, .count = frames,
-                               .width = head, .scale = 1.0f / sqrtf((float)head),
-                               .mask = j->run->mask ? j->run->mask + (size_t)b * (size_t)frames : NULL};
+                               .v = qkv.x + (size_t)j->begins[b] * qkv.ld + 2 * d + h * head, .ldv = qkv.ld,
+                               .count = length_of(j, b), .width = head, .scale = 1.0f / sqrtf((float)head),
+                               .mask = mask ? mask + (size_t)b * (size_t)j->run->frames : NULL};
             attend_rows(&a, k->own.scratch);
         }
     }
 }
 
-/* (sample, head) pairs dealt among the workers; keys and values of this pair from rows of kv. */
-static void attend_pairs(const struct worker *k, struct rows out, struct rows q, const float *kv, size_t ldkv, int count,
+/* (sample, head) pairs dealt among the workers; keys and values of this pair from rows of kv: `tokens` a sample,
+ * or, 0, those of the sample itself. */
+static void attend_pairs(const struct worker *k, struct rows out, struct rows q, const float *kv, size_t ldkv, int tokens,
                          const float *mask)
 {
     const struct job *j = k->job;
-    int heads = j->s->heads, head = j->head, frames = j->run->frames, pairs = j->run->batch * heads;
+    int heads = j->s->heads, head = j->head, pairs = j->run->batch * heads;
     for (int i = pairs * k->me / k->team; i < pairs * (k->me + 1) / k->team; i++) {
-        int b = i / heads, h = i % heads;
-        const float *keys = kv + (size_t)(b * count) * ldkv + h * head;
+        int b = i / heads, h = i % heads, count = tokens ? tokens : length_of(j, b);
+        size_t row = (size_t)j->begins[b];
+        const float *keys = kv + (tokens ? (size_t)b * (size_t)tokens : row) * ldkv + h * head;
         float *panels = k->own.scratch;
         attend_pack_keys(panels, keys, ldkv, 0, count, head);
-        struct attend a = {.out = out.x + (size_t)(b * frames) * out.ld + h * head, .ldo = out.ld,
-                           .q = q.x + (size_t)(b * frames) * q.ld + h * head, .ldq = q.ld, .rows = frames, .keys = panels,
-                           .v = keys + j->s->width, .ldv = ldkv, .count = count, .width = head,
-                           .scale = 1.0f / sqrtf((float)head), .mask = mask ? mask + (size_t)b * (size_t)count : NULL};
+        struct attend a = {.out = out.x + row * out.ld + h * head, .ldo = out.ld, .q = q.x + row * q.ld + h * head,
+                           .ldq = q.ld, .rows = length_of(j, b), .keys = panels, .v = keys + j->s->width, .ldv = ldkv,
+                           .count = count, .width = head, .scale = 1.0f / sqrtf((float)head),
+                           .mask = mask ? mask + (size_t)b * (size_t)j->run->frames : NULL};
         attend_rows(&a, k->own.scratch + attend_keys_count(count, head));
     }
 }
@@ -209,7 +246,7 @@ static void self_attention(const struct worker *k, const struct transformer_laye
         const struct shared *h = &j->shared;
         linear(k, h->qkv[0], o->x, o->n, &l->in, ACT_NONE);
         meet(k);
-        attend_pairs(k, h->attended, h->qkv[0], h->qkv[0].x + s->width, h->qkv[0].ld, j->run->frames, j->run->mask);
+        attend_pairs(k, h->attended, h->qkv[0], h->qkv[0].x + s->width, h->qkv[0].ld, 0, seen(j->run));
         meet(k);
         linear(k, h->part, h->attended, o->n, &l->out, ACT_NONE);
         meet(k);
@@ -217,14 +254,13 @@ static void self_attention(const struct worker *k, const struct transformer_laye
         return;
     }
     struct rows qkv = j->shared.qkv[buffer], mine = {qkv.x + (size_t)o->r0 * qkv.ld, qkv.ld};
-    int frames = j->run->frames;
+    struct place p;
     linear(k, mine, o->x, o->n, &l->in, ACT_NONE);
-    for (int i = 0, n; i < o->n; i += n) {
-        int row = o->r0 + i, b = row / frames, left = (b + 1) * frames - row;
-        n = left < o->n - i ? left : o->n - i;
+    for (int i = 0; i < o->n; i += p.left) {
+        p = own_place(k, i);
         for (int h = 0; h < s->heads; h++)
-            attend_pack_keys(j->shared.keys[buffer] + (size_t)(b * s->heads + h) * j->shared.keys_stride,
-                             qkv.x + (size_t)row * qkv.ld + s->width + h * j->head, qkv.ld, row - b * frames, n, j->head);
+            attend_pack_keys(j->shared.keys[buffer] + (size_t)(p.sample * s->heads + h) * j->shared.keys_stride,
+                             mine.x + (size_t)i * qkv.ld + s->width + h * j->head, qkv.ld, p.at, p.left, j->head);
     }
     meet(k);
     attend_own(k, buffer, o->attended);
@@ -237,12 +273,16 @@ static void cross_attention(const struct worker *k, const struct transformer_lay
     const struct job *j = k->job;
     const struct transformer *s = j->s;
     const struct own *o = &k->own;
-    int frames = j->run->frames, tokens = j->run->tokens, d = s->width;
+    int tokens = j->run->tokens, d = s->width;
+    struct place p;
     if (tokens == 1) {                     /* the same row for every frame of a sample */
-        for (int i = 0; i < o->n; i++) {
-            float *x = o->x.x + (size_t)i * o->x.ld;
-            const float *r = j->run->memory + ((size_t)((o->r0 + i) / frames) * (size_t)s->layers + (size_t)layer) * (size_t)d;
-            norm_row(x, x, r, &l->norm[1], d, s->eps);
+        for (int i = 0; i < o->n; i += p.left) {
+            p = own_place(k, i);
+            const float *r = j->run->memory + ((size_t)p.sample * (size_t)s->layers + (size_t)layer) * (size_t)d;
+            for (int n = 0; n < p.left; n++) {
+                float *x = o->x.x + (size_t)(i + n) * o->x.ld;
+                norm_row(x, x, r, &l->norm[1], d, s->eps);
+            }
         }
         return;
     }
@@ -260,14 +300,13 @@ static void cross_attention(const struct worker *k, const struct transformer_lay
         return;
     }
     linear(k, o->query, o->x, o->n, &l->query, ACT_NONE);
-    for (int i = 0, n; i < o->n; i += n) {
-        int row = o->r0 + i, b = row / frames, left = (b + 1) * frames - row;
-        n = left < o->n - i ? left : o->n - i;
+    for (int i = 0; i < o->n; i += p.left) {
+        p = own_place(k, i);
         for (int h = 0; h < s->heads; h++) {
-            const float *keys = kv + (size_t)(b * tokens) * ldkv + h * j->head;
+            const float *keys = kv + (size_t)(p.sample * tokens) * ldkv + h * j->head;
             attend_pack_keys(o->scratch, keys, ldkv, 0, tokens, j->head);
             struct attend a = {.out = o->attended.x + (size_t)i * o->attended.ld + h * j->head, .ldo = o->attended.ld,
-                               .q = o->query.x + (size_t)i * o->query.ld + h * j->head, .ldq = o->query.ld, .rows = n,
+                               .q = o->query.x + (size_t)i * o->query.ld + h * j->head, .ldq = o->query.ld, .rows = p.left,
                                .keys = o->scratch, .v = keys + d, .ldv = ldkv, .count = tokens, .width = j->head,
                                .scale = 1.0f / sqrtf((float)j->head)};
             attend_rows(&a, o->scratch + attend_keys_count(tokens, j->head));
@@ -304,12 +343,44 @@ static void start_rows(const struct worker *k)
 {
     const struct transformer_run *run = k->job->run;
     const struct own *o = &k->own;
+    size_t d = (size_t)k->job->s->width, frames = (size_t)run->frames;
+    struct place p;
+    for (int i = 0; i < o->n; i += p.left) {
+        p = own_place(k, i);
+        const float *from = run->first ? run->first[p.sample] : run->x + (size_t)p.sample * frames * d;
+        copy_rows(o->x.x + (size_t)i * o->x.ld, o->x.ld, from + (size_t)p.at * d, d, p.left, (int)d);
+    }
+}
+
+/* Rows of the worker into the caller's (batch, frames, width), zeros behind a sample's last row. */
+static void hand_over(const struct worker *k, float *to)
+{
+    const struct transformer_run *run = k->job->run;
+    const struct own *o = &k->own;
     size_t d = (size_t)k->job->s->width;
-    for (int i = 0; i < o->n; i++) {
-        int row = o->r0 + i;
-        const float *from = run->first ? run->first[row / run->frames] + (size_t)(row % run->frames) * d
-                                       : run->x + (size_t)row * d;
-        memcpy(o->x.x + (size_t)i * o->x.ld, from, d * sizeof *from);
+    struct place p;
+    for (int i = 0; i < o->n; i += p.left) {
+        p = own_place(k, i);
+        int length = length_of(k->job, p.sample);
+        float *sample = to + (size_t)p.sample * (size_t)run->frames * d;
+        copy_rows(sample + (size_t)p.at * d, d, o->x.x + (size_t)i * o->x.ld, o->x.ld, p.left, (int)d);
+        if (p.at + p.left == length)
+            memset(sample + (size_t)length * d, 0, (size_t)(run->frames - length) * d * sizeof *sample);
+    }
+}
+
+static void add_residual(const struct worker *k, const float *more)
+{
+    const struct own *o = &k->own;
+    size_t d = (size_t)k->job->s->width, frames = (size_t)k->job->run->frames;
+    struct place p;
+    for (int i = 0; i < o->n; i += p.left) {
+        p = own_place(k, i);
+        const float *from = more + ((size_t)p.sample * frames + (size_t)p.at) * d;
+        for (int r = 0; r < p.left; r++, from += d) {
+            float *x = o->x.x + (size_t)(i + r) * o->x.ld;
+            for (size_t c = 0; c < d; c++) x[c] += from[c];
+        }
     }
 }
 
@@ -319,7 +390,6 @@ static void work(const struct worker *k)
     const struct transformer_run *run = k->job->run;
     const struct own *o = &k->own;
     int half = s->layers / 2, d = s->width, writes = !k->job->few || k->me == 0;
-    size_t at = (size_t)o->r0 * (size_t)d;
     start_rows(k);
     for (int i = 0; i < s->layers; i++) {
         const struct transformer_layer_packed *l = &s->layer[i];
@@ -328,29 +398,31 @@ static void work(const struct worker *k)
         if (i > 0 || !run->first) self_attention(k, l, i & 1);
         if (s->decoder) cross_attention(k, l, i);
         feed_forward(k, l);
-        for (int r = 0; r < o->n && run->residuals; r++) {
-            float *x = o->x.x + (size_t)r * o->x.ld;
-            const float *more = run->residuals[i] + at + (size_t)r * (size_t)d;
-            for (int c = 0; c < d; c++) x[c] += more[c];
-        }
-        if (run->outputs && writes) copy_rows(run->outputs[i] + at, (size_t)d, o->x.x, o->x.ld, o->n, d);
+        if (run->residuals) add_residual(k, run->residuals[i]);
+        if (run->outputs && writes) hand_over(k, run->outputs[i]);
         if (i < half) copy_rows(mirror.x, mirror.ld, o->x.x, o->x.ld, o->n, d);
     }
     if (s->norm.weight) norm(k, (struct rows){0}, &s->norm);
-    if (writes) copy_rows(run->y + at, (size_t)d, o->x.x, o->x.ld, o->n, d);
+    if (writes) hand_over(k, run->y);
 }
 
 void cpu_transformer(struct device *d, const struct transformer *s, const struct transformer_run *run)
 {
-    struct job j = {.s = s, .run = run, .rows = run->batch * run->frames, .head = s->width / s->heads};
+    struct job j = {.s = s, .run = run, .head = s->width / s->heads};
     struct own measure;
+    for (int b = 0; b < run->batch; b++) j.rows += run->lengths ? run->lengths[b] : run->frames;
     j.few = j.rows <= FEW_ROWS;
     /* OpenMP may be told to give fewer threads than asked for: then each carries more rows */
     int limit = omp_get_thread_limit(), team = omp_get_dynamic() ? 1 : d->threads < limit ? d->threads : limit;
     int most = j.few ? j.rows : (j.rows + team - 1) / team;
     size_t shared = lay_out_shared(&j, NULL), own = lay_out_own(&j, &measure, most, NULL);
-    float *memory = cpu_scratch(d, shared + own);
+    size_t begins = ((size_t)run->batch + 16) / 16 * 16;     /* ints as wide as floats, before what must lie at 64 bytes */
+    float *memory = cpu_scratch(d, begins + shared + own);
     if (!memory) return;
+    j.begins = (int *)(void *)memory;
+    memory += begins;
+    j.begins[0] = 0;
+    for (int b = 0; b < run->batch; b++) j.begins[b + 1] = j.begins[b] + (run->lengths ? run->lengths[b] : run->frames);
     lay_out_shared(&j, memory);
 #pragma omp parallel num_threads(d->threads) if (d->threads > 1)
     {

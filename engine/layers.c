@@ -183,7 +183,7 @@ struct tensor *skip_transformer_run(struct tape *t, const struct skip_transforme
                                     struct tensor **outputs)
 {
     if (!t->recording && skip_transformer_packed(s))
-        return skip_transformer_run_packed(t, s, x, batch, mask, memory, residuals, outputs, NULL);
+        return skip_transformer_run_packed(t, s, x, batch, mask, memory, residuals, outputs, NULL, NULL);
     struct tensor *stack[MAX_LAYERS];
     int half = (s->layers - 1) / 2;
     for (int i = 0; i < s->layers && x; i++) {

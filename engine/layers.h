@@ -67,10 +67,12 @@ struct tensor *skip_transformer_run(struct tape *t, const struct skip_transforme
 
 int skip_transformer_packed(const struct skip_transformer *s);
 /* What skip_transformer_run does on a tape that does not record when the stack is packed. first: for each
- * sample (on the host) what the first layer's self attention and norm give, (device) (n, d) rows; or NULL. */
+ * sample (on the host) what the first layer's self attention and norm give, (device) (n, d) rows; or NULL.
+ * lengths: rows that matter of each sample, 1 … n, in accord with mask; the others are not computed where the
+ * device can leave them out, and have no meaning; or NULL: all. */
 struct tensor *skip_transformer_run_packed(struct tape *t, const struct skip_transformer *s, struct tensor *x, int batch,
                                            const float *mask, struct tensor *memory, struct tensor *const *residuals,
-                                           struct tensor **outputs, const float *const *first);
+                                           struct tensor **outputs, const float *const *first, const int *lengths);
 
 /* A decoder's cross attention reads a memory of `tokens` tokens that is the same for all layers, so one product
  * serves them all. One token: its attention is 1, and what it adds is out·(value·memory + b) + b', an affine

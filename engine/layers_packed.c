@@ -63,7 +63,7 @@ static struct tensor *memory_rows(struct tape *t, const struct skip_transformer 
 
 struct tensor *skip_transformer_run_packed(struct tape *t, const struct skip_transformer *s, struct tensor *x, int batch,
                                            const float *mask, struct tensor *memory, struct tensor *const *residuals,
-                                           struct tensor **outputs, const float *const *first)
+                                           struct tensor **outputs, const float *const *first, const int *lengths)
 {
     struct transformer_layer_packed layer[MAX_LAYERS];
     struct transformer all;
@@ -88,7 +88,8 @@ struct tensor *skip_transformer_run_packed(struct tape *t, const struct skip_tra
     if (!y || (s->is_decoder && !rows)) return NULL;
     struct transformer_run run = {.y = y->x, .x = x->x, .batch = batch, .frames = x->rows / batch, .mask = mask,
                                   .memory = rows ? rows->x : NULL, .tokens = rows ? rows->rows / batch : 0,
-                                  .residuals = residuals ? more : NULL, .outputs = outputs ? kept : NULL, .first = first};
+                                  .residuals = residuals ? more : NULL, .outputs = outputs ? kept : NULL, .first = first,
+                                  .lengths = lengths};
     t->device->transformer(t->device, &all, &run);
     return y;
 }

@@ -47,6 +47,9 @@ struct transformer_run {
     /* What the first layer's self attention and its norm give for each sample: rows of (device) (frames, width)
      * each, in place of x; or NULL: they are computed from x. */
     const float *const *first;       /* (batch) pointers on the host */
+    /* (batch) on the host, 1 … frames each, and mask says the same: rows from a sample's length on are not needed, a
+     * device may leave them uncomputed and 0 in y and outputs; the others are the same bit by bit. NULL: all rows. */
+    const int *lengths;
 };
 
 #endif

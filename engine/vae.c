@@ -119,9 +119,7 @@ int vae_prepare(struct vae *v, enum weight_precision precision, int keep, struct
  * shorter than the batch has its own length's rows; what follows them reaches no result. */
 static const float *const *first_rows(struct tape *t, const struct vae *v, const int *lengths, int batch, int frames)
 {
-    if (t->recording || !v->longest || frames > v->longest) return NULL;
-    for (int b = 0; b < batch; b++)
-        if (lengths[b] < 1) return NULL;
+    if (!v->longest || frames > v->longest) return NULL;
     const float **rows = malloc((size_t)batch * sizeof *rows);
     if (!rows) {
         tape_error(t, "out of memory");
@@ -130,6 +128,21 @@ static const float *const *first_rows(struct tape *t, const struct vae *v, const
     tape_keep(t, rows);
     for (int b = 0; b < batch; b++) rows[b] = v->first->x + first_row(lengths[b] < frames ? lengths[b] : frames) * (size_t)v->size.transformer.width;
     return rows;
+}
+
+/* Each sample at its own length, its padding left out where the device can. NULL: not packed, or recorded. */
+static struct tensor *decode_packed(struct tape *t, const struct vae *v, struct tensor *q, const float *mask, const int *lengths,
+                                    int batch, int frames, struct tensor *memory)
+{
+    int shorter = 0, longer = 0;
+    if (t->recording || !skip_transformer_packed(&v->decoder)) return NULL;
+    for (int b = 0; b < batch; b++) {
+        if (lengths[b] < 1) return NULL;
+        shorter |= lengths[b] < frames;
+        longer |= lengths[b] > frames;
+    }
+    const float *const *first = first_rows(t, v, lengths, batch, frames);
+    return skip_transformer_run_packed(t, &v->decoder, q, batch, mask, memory, NULL, NULL, first, shorter && !longer ? lengths : NULL);
 }
 
 struct tensor *vae_decode(struct tape *t, const struct vae *v, struct tensor *z, const int *lengths, int batch,
@@ -145,9 +158,8 @@ struct tensor *vae_decode(struct tape *t, const struct vae *v, struct tensor *z,
     struct tensor *parts[1] = {q};
     q = op_concat(t, parts, &frames, 1, batch);
     const float *mask = length_mask(t, lengths, batch, 0, frames);
-    const float *const *first = first_rows(t, v, lengths, batch, frames);
-    struct tensor *y = first ? skip_transformer_run_packed(t, &v->decoder, q, batch, mask, memory, NULL, NULL, first)
-                             : skip_transformer_run(t, &v->decoder, q, batch, mask, memory, NULL, NULL);
+    struct tensor *y = decode_packed(t, v, q, mask, lengths, batch, frames, memory);
+    if (!y) y = skip_transformer_run(t, &v->decoder, q, batch, mask, memory, NULL, NULL);
     y = linear_run(t, &v->final, y, ACT_NONE);
     return mask ? op_mask_rows(t, y, mask) : y;
 }

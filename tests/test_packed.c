@@ -359,6 +359,51 @@ static void test_networks(void **state)
     for (int i = 0; i < 3; i++) device_close(&d[i]);
 }
 
+/* --- unequal lengths ------------------------------------------------------------------------------ */
+
+/* A batch decodes to the same bits as each of its samples alone, and to zeros behind them. */
+static void test_unequal_lengths(void **state)
+{
+    enum { BATCH = 5, FRAMES = 61 };
+    static const int lengths[BATCH] = {FRAMES, 40, 1, 17, 60};
+    (void)state;
+    for (int kind = 0; kind < 2; kind++)
+        for (int p = 0; p < 3; p++)
+            for (int threads = 1; threads <= 3; threads += 2) {
+                struct device d;
+                struct vae v;
+                struct tape t;
+                struct error e = {0};
+                struct vae_size size = vae_sizes(kind);
+                size_t latent = (size_t)size.latent_tokens * (size_t)size.latent_width, row = (size_t)size.nfeats;
+                float *z = numbers(BATCH * latent, 21), *together = must(malloc(BATCH * FRAMES * row * sizeof *z));
+                float *alone = must(malloc(FRAMES * row * sizeof *z));
+                assert_int_equal(device_open_cpu(&d, threads, NULL), 0);
+                assert_int_equal(vae_create(&v, &d, &size, &e), 0);
+                assert_int_equal(params_initialise(&v.params, SEED, &e), 0);
+                assert_int_equal(vae_prepare(&v, (enum weight_precision)p, 0, &e), 0);
+                tape_init(&t, &d);
+                tape_start(&t, 0, 0, 0, 0);
+                struct tensor *all = tape_constant(&t, z, BATCH * size.latent_tokens, size.latent_width);
+                assert_int_equal(fetch(&t, vae_decode(&t, &v, all, lengths, BATCH, FRAMES), together, BATCH * FRAMES * row, &e), 0);
+                for (int b = 0; b < BATCH; b++) {
+                    size_t n = (size_t)lengths[b] * row;
+                    const float *mine = together + (size_t)b * FRAMES * row;
+                    struct tensor *one = tape_constant(&t, z + (size_t)b * latent, size.latent_tokens, size.latent_width);
+                    assert_int_equal(fetch(&t, vae_decode(&t, &v, one, &lengths[b], 1, lengths[b]), alone, n, &e), 0);
+                    if (memcmp(mine, alone, n * sizeof *mine)) fail_msg("sample %d of size %d, precision %d, %d threads: not as it is alone", b, kind, p, threads);
+                    for (size_t i = n; i < FRAMES * row; i++)
+                        if (mine[i] != 0) fail_msg("sample %d: %g behind its end", b, (double)mine[i]);
+                }
+                tape_free(&t);
+                vae_free(&v);
+                device_close(&d);
+                free(z);
+                free(together);
+                free(alone);
+            }
+}
+
 /* --- refusals -------------------------------------------------------------------------------------- */
 
 static void test_refusals(void **state)
@@ -394,6 +439,7 @@ static void test_refusals(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_products), cmocka_unit_test(test_not_finite), cmocka_unit_test(test_networks), cmocka_unit_test(test_refusals)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_products), cmocka_unit_test(test_not_finite), cmocka_unit_test(test_networks), cmocka_unit_test(test_unequal_lengths),
+                                       cmocka_unit_test(test_refusals)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
