@@ -13,9 +13,12 @@
 #include "transformer.h"
 #include <math.h>
 #include <omp.h>
+#include <stdlib.h>
 #include <string.h>
 
-enum { FEW_ROWS = 48 };
+/* PART_ROWS: samples are taken through the stack as many at a time as give a thread about so many rows, whose
+ * activations stay in its second cache. */
+enum { FEW_ROWS = 48, PART_ROWS = 200 };
 
 /* A matrix in scratch memory; rows ld floats apart. */
 struct rows {
@@ -39,8 +42,9 @@ struct own {
 struct job {
     const struct transformer *s;
     const struct transformer_run *run;
+    int first, batch;               /* the samples of this part */
     int rows, few, head;            /* head: width of one */
-    int *begins;                    /* (batch + 1) first row of each sample; then the end */
+    int *begins;                    /* of samples first … first + batch: the first row of each; then the end */
     struct shared shared;
 };
 struct worker {
@@ -56,7 +60,7 @@ struct place {
 
 static struct place place_of(const struct job *j, int row)
 {
-    int low = 0, high = j->run->batch;
+    int low = j->first, high = j->first + j->batch;
     while (high - low > 1) {
         int middle = (low + high) / 2;
         if (j->begins[middle] <= row) low = middle;
@@ -101,7 +105,7 @@ static size_t lay_out_shared(struct job *j, float *base)
         h->keys_stride = attend_keys_count(j->run->frames, j->head);
         for (int i = 0; i < 2; i++) {
             h->keys[i] = base ? base + taken : NULL;
-            taken += (size_t)(j->run->batch * s->heads) * h->keys_stride;
+            taken += (size_t)(j->batch * s->heads) * h->keys_stride;
         }
     }
     return taken;
@@ -205,7 +209,7 @@ static void attend_own(const struct worker *k, int buffer, struct rows out)
         for (int h = 0; h < s->heads; h++) {
             struct attend a = {.out = out.x + (size_t)i * out.ld + h * head, .ldo = out.ld,
                                .q = qkv.x + (size_t)row * qkv.ld + h * head, .ldq = qkv.ld, .rows = p.left,
-                               .keys = j->shared.keys[buffer] + (size_t)(b * s->heads + h) * j->shared.keys_stride,
+                               .keys = j->shared.keys[buffer] + (size_t)((b - j->first) * s->heads + h) * j->shared.keys_stride,
                                .v = qkv.x + (size_t)j->begins[b] * qkv.ld + 2 * d + h * head, .ldv = qkv.ld,
                                .count = length_of(j, b), .width = head, .scale = 1.0f / sqrtf((float)head),
                                .mask = mask ? mask + (size_t)b * (size_t)j->run->frames : NULL};
@@ -220,9 +224,9 @@ static void attend_pairs(const struct worker *k, struct rows out, struct rows q,
                          const float *mask)
 {
     const struct job *j = k->job;
-    int heads = j->s->heads, head = j->head, pairs = j->run->batch * heads;
+    int heads = j->s->heads, head = j->head, pairs = j->batch * heads;
     for (int i = pairs * k->me / k->team; i < pairs * (k->me + 1) / k->team; i++) {
-        int b = i / heads, h = i % heads, count = tokens ? tokens : length_of(j, b);
+        int b = j->first + i / heads, h = i % heads, count = tokens ? tokens : length_of(j, b);
         size_t row = (size_t)j->begins[b];
         const float *keys = kv + (tokens ? (size_t)b * (size_t)tokens : row) * ldkv + h * head;
         float *panels = k->own.scratch;
@@ -259,7 +263,7 @@ static void self_attention(const struct worker *k, const struct transformer_laye
     for (int i = 0; i < o->n; i += p.left) {
         p = own_place(k, i);
         for (int h = 0; h < s->heads; h++)
-            attend_pack_keys(j->shared.keys[buffer] + (size_t)(p.sample * s->heads + h) * j->shared.keys_stride,
+            attend_pack_keys(j->shared.keys[buffer] + (size_t)((p.sample - j->first) * s->heads + h) * j->shared.keys_stride,
                              mine.x + (size_t)i * qkv.ld + s->width + h * j->head, qkv.ld, p.at, p.left, j->head);
     }
     meet(k);
@@ -406,23 +410,19 @@ static void work(const struct worker *k)
     if (writes) hand_over(k, run->y);
 }
 
-void cpu_transformer(struct device *d, const struct transformer *s, const struct transformer_run *run)
+/* Samples [first, first + batch), the rows of which are counted in begins. */
+static void run_part(struct device *d, const struct transformer *s, const struct transformer_run *run, int first, int batch, int *begins)
 {
-    struct job j = {.s = s, .run = run, .head = s->width / s->heads};
+    struct job j = {.s = s, .run = run, .first = first, .batch = batch, .rows = begins[first + batch], .begins = begins,
+                    .head = s->width / s->heads};
     struct own measure;
-    for (int b = 0; b < run->batch; b++) j.rows += run->lengths ? run->lengths[b] : run->frames;
     j.few = j.rows <= FEW_ROWS;
     /* OpenMP may be told to give fewer threads than asked for: then each carries more rows */
     int limit = omp_get_thread_limit(), team = omp_get_dynamic() ? 1 : d->threads < limit ? d->threads : limit;
     int most = j.few ? j.rows : (j.rows + team - 1) / team;
     size_t shared = lay_out_shared(&j, NULL), own = lay_out_own(&j, &measure, most, NULL);
-    size_t begins = ((size_t)run->batch + 16) / 16 * 16;     /* ints as wide as floats, before what must lie at 64 bytes */
-    float *memory = cpu_scratch(d, begins + shared + own);
+    float *memory = cpu_scratch(d, shared + own);
     if (!memory) return;
-    j.begins = (int *)(void *)memory;
-    memory += begins;
-    j.begins[0] = 0;
-    for (int b = 0; b < run->batch; b++) j.begins[b + 1] = j.begins[b] + (run->lengths ? run->lengths[b] : run->frames);
     lay_out_shared(&j, memory);
 #pragma omp parallel num_threads(d->threads) if (d->threads > 1)
     {
@@ -444,4 +444,23 @@ void cpu_transformer(struct device *d, const struct transformer *s, const struct
         }
     }
     if (j.shared.failed) d->failed = 1;
+}
+
+void cpu_transformer(struct device *d, const struct transformer *s, const struct transformer_run *run)
+{
+    int *begins = malloc(((size_t)run->batch + 1) * sizeof *begins);
+    if (!begins) {
+        d->failed = 1;
+        return;
+    }
+    for (int first = 0, next; first < run->batch; first = next) {
+        begins[first] = 0;
+        for (next = first; next < run->batch; next++) {
+            int rows = begins[next] + (run->lengths ? run->lengths[next] : run->frames);
+            if (next > first && rows > d->threads * PART_ROWS) break;
+            begins[next + 1] = rows;
+        }
+        run_part(d, s, run, first, next - first, begins);
+    }
+    free(begins);
 }

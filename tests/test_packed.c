@@ -361,11 +361,12 @@ static void test_networks(void **state)
 
 /* --- unequal lengths ------------------------------------------------------------------------------ */
 
-/* A batch decodes to the same bits as each of its samples alone, and to zeros behind them. */
+/* A batch decodes to the same bits as each of its samples alone, and to zeros behind them; with one thread it is
+ * taken through the stack in several parts. */
 static void test_unequal_lengths(void **state)
 {
-    enum { BATCH = 5, FRAMES = 61 };
-    static const int lengths[BATCH] = {FRAMES, 40, 1, 17, 60};
+    enum { BATCH = 7, FRAMES = 85 };
+    static const int lengths[BATCH] = {FRAMES, 40, 1, 17, 84, FRAMES, FRAMES};
     (void)state;
     for (int kind = 0; kind < 2; kind++)
         for (int p = 0; p < 3; p++)
