@@ -12,7 +12,7 @@ override CFLAGS += -std=c11 -D_GNU_SOURCE -march=$(ARCH) -fopenmp -fno-math-errn
 LDLIBS  := $(filter-out -lgslcblas,$(shell pkg-config --libs $(PKGS) 2>/dev/null)) -lm
 
 LIB_SRC   := $(wildcard engine/*.c datasets/*.c metrics/*.c baselines/*.c)
-BENCH_SRC := $(wildcard bench/*.c)
+BENCH_SRC := $(wildcard bench/*.c bench/report/*.c)
 TEST_SRC  := $(wildcard tests/test_*.c)
 FUZZ_SRC  := $(wildcard tests/fuzz/fuzz_*.c)
 LIB_OBJ   := $(LIB_SRC:%.c=$(BUILD)/%.o)
@@ -27,7 +27,8 @@ NVFLAGS   ?= -O3 -lineinfo -gencode arch=compute_80,code=sm_80 -gencode arch=com
 LIB_OBJ   := $(filter-out $(BUILD)/engine/cuda_absent.o,$(LIB_OBJ)) $(CUDA_SRC:%.cu=$(BUILD)/%.cu.o)
 LDLIBS    += -L$(CUDA_HOME)/lib64 -Wl,-rpath,$(CUDA_HOME)/lib64 -lcublas -lcudart -lstdc++
 endif
-BENCH_OBJ := $(BENCH_SRC:%.c=$(BUILD)/%.o)
+ASSETS    := $(wildcard bench/report/*.html bench/report/*.css bench/report/*.js)
+BENCH_OBJ := $(BENCH_SRC:%.c=$(BUILD)/%.o) $(ASSETS:%=$(BUILD)/%.o)
 TESTS     := $(TEST_SRC:tests/%.c=$(BUILD)/%)
 
 MAKEFLAGS += --no-print-directory
@@ -79,6 +80,13 @@ $(BUILD)/%.o: %.c | packages
 $(BUILD)/%.cu.o: %.cu | packages
 	@mkdir -p $(@D)
 	$(NVCC) -std=c++20 $(NVFLAGS) -Xcompiler -Wall,-Wextra,-Wno-missing-field-initializers -MMD -MP -c -o $@ $<
+# The report's page is part of the program: each of its files is a NUL-terminated array.
+$(BUILD)/bench/report/%.c: bench/report/%
+	@mkdir -p $(@D)
+	@{ echo 'extern const char asset_$(subst .,_,$*)[];'; echo 'const char asset_$(subst .,_,$*)[] = {'; \
+	   od -v -An -tu1 $< | sed -E 's/ +([0-9]+)/(char)\1,/g'; echo '0};'; } > $@
+$(addprefix $(BUILD)/,$(ASSETS:=.o)): $(BUILD)/%.o: $(BUILD)/%.c
+	$(CC) $(CFLAGS) -c -o $@ $<
 
 # The CPU kernels alone may contract a*b+c and use the widest vectors; metrics never do.
 $(BUILD)/engine/cpu_%.o: override CFLAGS += -ffp-contract=fast -mprefer-vector-width=512

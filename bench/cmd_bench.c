@@ -4,11 +4,25 @@
 #include "../engine/file.h"
 #include "command.h"
 #include "plot.h"
+#include "shown_clips.h"
 #include "strips.h"
 #include "table_run.h"
 #include "table_text.h"
 #include <stdlib.h>
 #include <string.h>
+
+/* A few test captions to look at: as strips of poses, and as data for the report. */
+static int write_motions(struct chain *c, struct loaded *l, const char *folder, int count, struct error *e)
+{
+    struct motions m;
+    char path[1200];
+    int rc = shown_clips(c, l, count, &m, e);
+    snprintf(path, sizeof path, "%.1000s/motions.json", folder);
+    if (!rc) rc = motions_write(&m, path, e);
+    if (!rc) rc = strips_write(&m, folder, e);
+    motions_free(&m);
+    return rc;
+}
 
 /* Writes document, tables, plots and strips; plots lack quietly where gnuplot does. */
 static int write_all(struct chain *c, struct loaded *l, const struct results *r, const char *folder, const char *json, int strips,
@@ -31,8 +45,7 @@ static int write_all(struct chain *c, struct loaded *l, const struct results *r,
         if (file_exists(path) && plot_loss(path, folder, name, NULL, &ignored))
             fprintf(stderr, "mlcm: no loss curve: %s\n", ignored.text);
     }
-    if (strips && c->x->model_count) rc = strips_write(c, l, folder, strips, e);
-    return rc;
+    return strips && c->x->model_count ? write_motions(c, l, folder, strips, e) : 0;
 }
 
 /* Stages that a run would train beside what is published, with those that they stand on. */
@@ -88,7 +101,7 @@ int cmd_bench(int argc, char **argv)
         {.name = "precision", .text = &precision, .value = "P", .help = "weights while they run: fp32, bf16 or int8 (protocol.precision, or fp32)"},
         {.name = "fresh", .flag = &fresh, .help = "train anew, ignoring the experiment's committed weights"},
         {.name = "split", .text = &o.split, .value = "NAME", .help = "measure on val instead of test: for choosing settings"},
-        {.name = "strips", .integer = &strips, .low = 0, .high = 50, .value = "N", .help = "stick-figure strips of N test captions (5)"},
+        {.name = "strips", .integer = &strips, .low = 0, .high = 50, .value = "N", .help = "strips and moving figures of N test captions (5)"},
         {.name = "no-timing", .flag = &o.skip_timing, .help = "leave out AITS"},
         {.name = "strict", .flag = &strict, .help = "exit with 1 if a check of the run fails"},
         {.name = "dry-run", .flag = &dry, .help = "say what would be trained and measured, and what is missing"},

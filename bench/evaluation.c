@@ -498,19 +498,39 @@ int evaluation_measure(struct evaluation *ev, const struct system *s, double out
     return rc;
 }
 
-int generate_one(struct lanes *lanes, const struct set *set, const struct system *s, const char *text, int frames,
-                 uint64_t seed, float **features, struct error *e)
+static struct generation shown_generation(const struct shown *w, const uint64_t *sample)
+{
+    return (struct generation){.set = w->set, .items = w->items, .texts = &w->text, .lengths = &w->draw->length, .sample = sample,
+                               .draws = w->draw, .n = 1, .frames = w->draw->length, .batch = 1, .seed = w->seed,
+                               .stream = rng_stream("generate"), .control = w->control};
+}
+
+int generate_shown(struct lanes *lanes, const struct shown *w, const struct system *s, float **features, struct error *e)
 {
     uint64_t sample = 0;
-    size_t nf = (size_t)set->nfeats;
-    float *x = calloc((size_t)frames * nf, sizeof *x);
-    if (!x) return error_memory(e, "a generated motion");
-    struct generation g = {.set = set, .system = s, .texts = &text, .lengths = &frames, .sample = &sample, .n = 1,
-                           .frames = frames, .batch = 1, .seed = seed, .stream = rng_stream("generate"), .out = x};
+    size_t nf = (size_t)w->set->nfeats, rows = (size_t)w->draw->length;
+    struct generation g = shown_generation(w, &sample);
+    g.system = s;
+    g.out = calloc(rows * nf, sizeof *g.out);
+    if (!g.out) return error_memory(e, "a generated motion");
     int rc = lanes_run(lanes, 1, generate_job, &g, e);
-    for (int i = 0; i < frames && !rc; i++)
-        for (size_t k = 0; k < nf; k++) x[(size_t)i * nf + k] = x[(size_t)i * nf + k] * set->std[k] + set->mean[k];
-    if (rc) free(x);
-    else *features = x;
+    for (size_t i = 0; i < rows * nf && !rc; i++) g.out[i] = g.out[i] * w->set->std[i % nf] + w->set->mean[i % nf];
+    if (rc) free(g.out);
+    else *features = g.out;
+    return rc;
+}
+
+int shown_signal(const struct shown *w, float *goal, unsigned char *mask, struct error *e)
+{
+    uint64_t sample = 0;
+    size_t keys = (size_t)w->draw->length * (size_t)w->set->njoints;
+    struct generation g = shown_generation(w, &sample);
+    struct signals told = {0};
+    int rc = signals_make(&g, 0, 1, w->draw->length, &told, e);
+    if (!rc) {
+        memcpy(goal, told.goal, 3 * keys * sizeof *goal);
+        memcpy(mask, told.mask, keys);
+    }
+    signals_free(&told);
     return rc;
 }

@@ -54,8 +54,20 @@ int evaluation_ceiling(struct evaluation *ev, double top[3], double *consistent,
  * measured of every sampled system, whether it was told them or not. */
 int evaluation_measure(struct evaluation *ev, const struct system *s, double out[M_COUNT], struct error *e);
 
-/* Features, de-normalised, of one sentence (frames, nfeats), malloc'd: for strips and exports. */
-int generate_one(struct lanes *lanes, const struct set *set, const struct system *s, const char *text, int frames,
-                 uint64_t seed, float **features, struct error *e);
+/* One drawn window of a set with its caption and, in experiments with motion control, its signal: for strips,
+ * pages and exports. */
+struct shown {
+    const struct set *set;
+    const struct items *items;
+    const struct draw *draw;
+    const char *text;
+    const struct control_plan *control;   /* NULL without control */
+    uint64_t seed;
+};
+/* Features (draw length, nfeats), de-normalised, malloc'd: generated for the caption, told the signal where the
+ * system is controlled. */
+int generate_shown(struct lanes *lanes, const struct shown *w, const struct system *s, float **features, struct error *e);
+/* The window's signal: goal (length, J, 3) in the set's unit of length, mask (length, J). */
+int shown_signal(const struct shown *w, float *goal, unsigned char *mask, struct error *e);
 
 #endif

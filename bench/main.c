@@ -29,6 +29,7 @@ struct verb {
 #pragma weak cmd_info
 #pragma weak cmd_pack
 #pragma weak cmd_compare
+#pragma weak cmd_report
 
 static const struct verb verbs[] = {
     {"bench", cmd_bench, "measure every model of an experiment: all metrics, tables, plots",
@@ -43,6 +44,8 @@ static const struct verb verbs[] = {
      "mlcm compare results/bandai_small_table1.json build/bandai_small_table1/bandai_small_table1.json --gate"},
     {"generate", cmd_generate, "one motion from a sentence",
      "mlcm generate \"a person walks forward in a proud way\" --frames 120 --seed 1 -o walk.npy"},
+    {"report", cmd_report, "tables, plots and a page with moving skeletons from results documents",
+     "mlcm report results -o build/report"},
     {"verify", cmd_verify, "conformance against reference vectors", "mlcm verify ../shared/golden"},
     {"pack", cmd_pack, "a copy of a model file in half precision", "mlcm pack build/cache/vae.h5 -o vae.h5"},
     {"info", cmd_info, "what a checkpoint, data set or result is", "mlcm info build/procedural.h5"},

@@ -1,7 +1,5 @@
 #include "strips.h"
-#include "../datasets/features.h"
 #include "../engine/file.h"
-#include "../engine/rng.h"
 #include "../engine/unicode.h"
 #include <math.h>
 #include <stdio.h>
@@ -43,8 +41,7 @@ static void row(FILE *out, const float *joints, int frames, const char *title, c
         double cx = MARGIN + step * (p + 0.5);
         for (int k = 1; k < s->njoints; k++) {
             const float *a = j + 3 * s->parent[k], *b = j + 3 * k;
-            const char *name = s->joint_name[k], *side = !strncmp(name, "left", 4) ? "l" : !strncmp(name, "right", 5) ? "r" : "c";
-            fprintf(out, "<line class=\"%s\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>\n", side,
+            fprintf(out, "<line class=\"%c\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>\n", skeleton_side(s, k),
                     cx + scale * ((double)(a[0] - j[0]) * ax + (double)(a[2] - j[2]) * az), top + ROW_HEIGHT - 12 - scale * (double)a[1],
                     cx + scale * ((double)(b[0] - j[0]) * ax + (double)(b[2] - j[2]) * az), top + ROW_HEIGHT - 12 - scale * (double)b[1]);
         }
@@ -71,48 +68,24 @@ int strip_write(const char *path, const float *const *joints, const int *frames,
     return file_commit(&w, e);
 }
 
-int strips_write(struct chain *c, struct loaded *l, const char *folder, int count, struct error *e)
+int strips_write(const struct motions *m, const char *folder, struct error *e)
 {
-    struct items test;
-    const struct set *s = &c->set;
-    const struct skeleton *k = skeleton_of_joints(s->njoints);
-    if (!k || k->nfeatures != s->nfeats)
-        return error_set(e, ERR_INPUT, "%s: no skeleton is known with %d joints and %d features; use --strips 0", s->path,
-                         s->njoints, s->nfeats);
-    int rc = items_build(s, "test", &test, e);
-    if (rc) return rc;
-    struct rng r = rng_make(c->x->seed, rng_stream("strips"));
-    for (int i = 0; i < count && !rc && test.count; i++) {
-        /* one item of each part of the split: short gestures first, long walks last */
-        int item = (int)(((double)i + rng_uniform(&r)) * test.count / count);
-        struct draw d = item_draw(s, &test, item, &r);
-        const struct item *it = &test.list[item];
-        const char *caption = it->captions[d.caption]->text;
-        float *joints[MAX_ROWS] = {NULL};
+    const struct skeleton *k = skeleton_of_joints(m->njoints);
+    int rc = 0;
+    for (int c = 0; c < m->nclips && !rc; c++) {
+        const struct moving_clip *clip = &m->clips[c];
+        const float *joints[MAX_ROWS];
         char title[MAX_ROWS][300], path[1200];
         const char *titles[MAX_ROWS];
-        const float *shown[MAX_ROWS];
-        int frames[MAX_ROWS], rows = 0;
-        for (int m = -1; m < c->x->model_count && rows < MAX_ROWS && !rc; m++) {
-            float *features = NULL;
-            const float *real = s->clips[it->clip].features + (size_t)d.start * (size_t)s->nfeats;
-            if (m >= 0 && (!l->systems[m].kind->sampled || l->systems[m].kind->controlled)) continue;
-            if (m >= 0) rc = generate_one(&c->lanes, s, &l->systems[m], caption, d.length, c->x->seed, &features, e);
-            if (rc) break;
-            joints[rows] = malloc((size_t)d.length * (size_t)s->njoints * 3 * sizeof(float));
-            if (!joints[rows]) rc = error_memory(e, "a strip");
-            else joints_from_features(k, m < 0 ? real : features, d.length, joints[rows]);
-            free(features);
-            snprintf(title[rows], sizeof title[rows], "%s: %s", m < 0 ? "Real" : c->x->models[m].name, caption);
-            titles[rows] = title[rows];
-            shown[rows] = joints[rows];
-            frames[rows] = d.length;
-            rows += !rc;
+        int frames[MAX_ROWS], rows = clip->nmotions < MAX_ROWS ? clip->nmotions : MAX_ROWS;
+        for (int i = 0; i < rows; i++) {
+            snprintf(title[i], sizeof title[i], "%s: %s", clip->motions[i].model, clip->caption);
+            titles[i] = title[i];
+            joints[i] = clip->motions[i].joints;
+            frames[i] = clip->frames;
         }
-        snprintf(path, sizeof path, "%.1000s/strip_%d.svg", folder, i + 1);
-        if (!rc) rc = strip_write(path, shown, frames, titles, rows, k, 12, e);
-        for (int m = 0; m < MAX_ROWS; m++) free(joints[m]);
+        snprintf(path, sizeof path, "%.1000s/strip_%d.svg", folder, c + 1);
+        rc = strip_write(path, joints, frames, titles, rows, k, 12, e);
     }
-    items_free(&test);
     return rc;
 }

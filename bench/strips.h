@@ -3,15 +3,14 @@
 #define MLCM_STRIPS_H
 
 #include "../datasets/skeleton.h"
-#include "table_run.h"
+#include "motions.h"
 
 /* One SVG: `rows` motions (joints (frames[i], J, 3), metres; J of the skeleton), each with its title, `poses` poses a row,
  * seen from the side that shows most of the travel. Atomic. */
 int strip_write(const char *path, const float *const *joints, const int *frames, const char *const *titles, int rows,
                 const struct skeleton *s, int poses, struct error *e);
 
-/* For `count` test captions (spread over the split): the real motion, MLD and the MotionLCM models
- * of the experiment, one SVG each: FOLDER/strip_K.svg. */
-int strips_write(struct chain *c, struct loaded *l, const char *folder, int count, struct error *e);
+/* One SVG a clip, its motions below each other: FOLDER/strip_K.svg. */
+int strips_write(const struct motions *m, const char *folder, struct error *e);
 
 #endif

@@ -5,20 +5,11 @@
 #include <math.h>
 #include <string.h>
 
-enum { MOST_COLUMNS = 64 };
-
-/* What a column shows, from the metrics' registry. */
-struct column {
-    const struct metric *metric;
-    const struct results_metric *best;   /* of the rows that compete, or NULL */
-};
-
-/* Columns: metrics that any row has. */
-static int columns_of(const struct results *r, struct column *columns)
+int table_columns(const struct results *r, struct table_column columns[TABLE_COLUMNS])
 {
     int count = 0;
-    for (int m = 0; m < metric_count() && count < MOST_COLUMNS; m++) {
-        struct column c = {metric_at(m), NULL};
+    for (int m = 0; m < metric_count() && count < TABLE_COLUMNS; m++) {
+        struct table_column c = {metric_at(m), NULL};
         double real = NAN;
         int any = 0, generated = 0;
         for (int i = 0; i < r->nrows; i++) {
@@ -63,7 +54,14 @@ void table_number(const char *metric, double value, char *text, size_t size)
     snprintf(text, size, "%.*f", decimals(m ? m : &plain, value), value);
 }
 
-static const char *arrow(enum direction d)
+void table_interval(const char *metric, double mean, double interval, char *text, size_t size)
+{
+    static const struct metric plain = {.digits = 3};
+    const struct metric *m = metric_find(metric);
+    snprintf(text, size, "%.*f", decimals(m ? m : &plain, mean), interval);
+}
+
+const char *table_arrow(enum direction d)
 {
     return d == DIRECTION_UP ? "↑" : d == DIRECTION_DOWN ? "↓" : "→";
 }
@@ -81,8 +79,8 @@ static void put_escaped(FILE *out, const char *text, const char *special)
 
 void table_markdown(const struct results *r, FILE *out)
 {
-    struct column columns[MOST_COLUMNS];
-    int count = columns_of(r, columns);
+    struct table_column columns[TABLE_COLUMNS];
+    int count = table_columns(r, columns);
     if (r->protocol.limit > 0)
         fprintf(out, "**Limited run: only %d items of the split were measured. "
                      "These numbers do not compare with full runs.**\n\n",
@@ -92,7 +90,7 @@ void table_markdown(const struct results *r, FILE *out)
     fprintf(out, "| model |");
     for (int c = 0; c < count; c++)
         fprintf(out, " %s%s%s %s |", columns[c].metric->title, *columns[c].metric->unit ? ", " : "",
-                columns[c].metric->unit, arrow(columns[c].metric->direction));
+                columns[c].metric->unit, table_arrow(columns[c].metric->direction));
     fprintf(out, "\n|---|");
     for (int c = 0; c < count; c++)
         fprintf(out, "---:|");
@@ -143,8 +141,8 @@ static void put_latex(FILE *out, const char *text)
 void table_latex(const struct results *r, FILE *out)
 {
     static const char *const arrows[] = {"$\\downarrow$", "$\\uparrow$", "$\\rightarrow$"};
-    struct column columns[MOST_COLUMNS];
-    int count = columns_of(r, columns), after_real = 0;
+    struct table_column columns[TABLE_COLUMNS];
+    int count = table_columns(r, columns), after_real = 0;
     fprintf(out, "%% needs \\usepackage{booktabs}\n\\begin{tabular}{l");
     for (int c = 0; c < count; c++)
         fputc('r', out);

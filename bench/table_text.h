@@ -10,6 +10,16 @@
 
 #include "results.h"
 
+/* A column, from the metrics' registry. */
+enum { TABLE_COLUMNS = 64 };
+struct table_column {
+    const struct metric *metric;
+    const struct results_metric *best;   /* of the rows that compete, or NULL */
+};
+/* Metrics that any row has; returns their number. */
+int table_columns(const struct results *r, struct table_column columns[TABLE_COLUMNS]);
+const char *table_arrow(enum direction d);   /* "↑", "↓", "→" */
+
 void table_markdown(const struct results *r, FILE *out);
 /* A tabular for the booktabs package. */
 void table_latex(const struct results *r, FILE *out);
@@ -22,5 +32,7 @@ int table_write_all(const struct results *r, const char *folder, struct error *e
 /* A value as the tables print it: with the metric's digits, or three
  * significant ones for times. */
 void table_number(const char *metric, double value, char *text, size_t size);
+/* An interval with as many digits as its mean has. */
+void table_interval(const char *metric, double mean, double interval, char *text, size_t size);
 
 #endif

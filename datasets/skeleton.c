@@ -91,6 +91,14 @@ int skeleton_parent(const struct skeleton *s, int joint)
     return s->parent[joint];
 }
 
+char skeleton_side(const struct skeleton *s, int joint)
+{
+    const char *name = s->joint_name[joint];
+    if (s == &kit)
+        return *name == 'L' ? 'l' : *name == 'R' ? 'r' : 'c';
+    return !strncmp(name, "left", 4) ? 'l' : !strncmp(name, "right", 5) ? 'r' : 'c';
+}
+
 int skeleton_reference(const struct skeleton *s, double *joints)
 {
     memset(joints, 0, 3 * sizeof *joints);

@@ -27,6 +27,9 @@ struct feature_layout {
 };
 struct feature_layout feature_layout_of(const struct skeleton *s);
 
+/* 'l', 'r' or 'c': the side of the body that a joint is on, by its name. */
+char skeleton_side(const struct skeleton *s, int joint);
+
 /* The seven groups of the representation: group g is channels [bound[g], bound[g+1]). */
 enum { FEATURE_GROUPS = 7 };
 void feature_groups(const struct skeleton *s, int bound[FEATURE_GROUPS + 1]);
