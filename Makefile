@@ -51,11 +51,28 @@ $(BUILD)/mlcm_check: $(BENCH_OBJ) $(BUILD)/tests/device_check.o $(BUILD)/libmlcm
 
 # Unit tests link the library and, for the report formats, bench without main.
 $(BUILD)/test_%: $(BUILD)/tests/test_%.o $(filter-out $(BUILD)/bench/main.o,$(BENCH_OBJ)) $(BUILD)/libmlcm.a
-	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
+	$(CC) $(CFLAGS) -o $@ $(filter %.o,$^) $(BUILD)/libmlcm.a $(LDLIBS) -lcmocka
 
-$(BUILD)/test_ops: $(BUILD)/tests/op_cases.o $(BUILD)/tests/op_reference.o
+OP_TESTS = $(BUILD)/test_ops $(BUILD)/test_cuda_host
+$(OP_TESTS): $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/op_*.c) tests/device_pairs.c)
 $(BUILD)/test_malformed: $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/malformed*.c))
 $(BUILD)/test_out_of_memory: $(BUILD)/tests/malformed.o
+
+# The CUDA device on the host, in place of whatever device_open_cuda the library holds: tests/cuda_host/cuda_runtime.h.
+HOST_CUDA_OBJ := $(CUDA_SRC:%.cu=$(BUILD)/cuda_host/%.o) $(patsubst tests/cuda_host/%.cpp,$(BUILD)/cuda_host/%.o,$(wildcard tests/cuda_host/*.cpp))
+CXXFLAGS      ?= -O2 -g
+override CXXFLAGS += -std=c++20 -Itests/cuda_host -Wall -Wextra -Wno-unknown-pragmas -Wno-missing-field-initializers \
+                 $(filter -fsanitize% -fno-sanitize% -fno-omit-frame-pointer,$(CFLAGS)) -MMD -MP $(shell pkg-config --cflags openblas 2>/dev/null)
+$(BUILD)/cuda_host/engine/%.o: engine/%.cu | packages
+	@mkdir -p $(@D)
+	$(CXX) $(CXXFLAGS) -x c++ -c -o $@ $<
+$(BUILD)/cuda_host/%.o: tests/cuda_host/%.cpp | packages
+	@mkdir -p $(@D)
+	$(CXX) $(CXXFLAGS) -c -o $@ $<
+$(BUILD)/test_cuda_host $(BUILD)/mlcm_cuda_host: $(HOST_CUDA_OBJ)
+$(BUILD)/test_cuda_host: LDLIBS += -lstdc++
+$(BUILD)/mlcm_cuda_host: $(BENCH_OBJ) $(BUILD)/libmlcm.a
+	$(CC) $(CFLAGS) -o $@ $(BENCH_OBJ) $(HOST_CUDA_OBJ) $(BUILD)/libmlcm.a $(LDLIBS) -lstdc++
 
 # Programs in which the allocations of our own code are counted, and made to fail.
 comma  := ,
@@ -162,4 +179,4 @@ help:
 
 .PHONY: all always packages tests test asan fuzz fuzzers fuzz-replay replays bench-bandai reproduce-bandai install clean help
 .SECONDARY:
--include $(LIB_OBJ:.o=.d) $(BENCH_OBJ:.o=.d) $(wildcard $(BUILD)/tests/*.d $(BUILD)/tests/fuzz/*.d)
+-include $(LIB_OBJ:.o=.d) $(BENCH_OBJ:.o=.d) $(wildcard $(BUILD)/tests/*.d $(BUILD)/tests/fuzz/*.d) $(HOST_CUDA_OBJ:.o=.d)

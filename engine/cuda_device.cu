@@ -1,5 +1,5 @@
 /* The CUDA device: opening, lanes, closing, errors. */
-#include "cuda_memory.cuh"
+#include "cuda_functions.cuh"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +29,8 @@ int cuda_blas_well(struct device *d, cublasStatus_t code, const char *what)
     fail(d, what, 0, cublasGetStatusString(code));
     return 0;
 }
+
+void cuda_refuse(struct device *d, const char *why) { fail(d, "not on this device", 0, why); }
 
 static void close_state(struct device *d)
 {
@@ -74,6 +76,40 @@ static void fill_table(struct device *d)
     d->copy = cuda_copy;
     d->fill = cuda_fill;
     d->synchronise = cuda_synchronise;
+    d->linear = cuda_linear;
+    d->linear_backward = cuda_linear_backward;
+    d->packed_count = cuda_packed_count;
+    d->pack = cuda_pack;
+    d->linear_packed = cuda_linear_packed;
+    d->transformer = cuda_transformer;
+    d->activate = cuda_activate;
+    d->activate_backward = cuda_activate_backward;
+    d->dropout = cuda_dropout;
+    d->add_layernorm = cuda_add_layernorm;
+    d->add_layernorm_backward = cuda_add_layernorm_backward;
+    d->rms_norm = cuda_rms_norm;
+    d->unit_rows = cuda_unit_rows;
+    d->attention = cuda_attention;
+    d->attention_backward = cuda_attention_backward;
+    d->blocks = cuda_blocks;
+    d->combine = cuda_combine;
+    d->combine_rows = cuda_combine_rows;
+    d->multiply = cuda_multiply;
+    d->gather = cuda_gather;
+    d->gather_backward = cuda_gather_backward;
+    d->unfold = cuda_unfold;
+    d->fold = cuda_fold;
+    d->gru_cell = cuda_gru_cell;
+    d->gru_cell_backward = cuda_gru_cell_backward;
+    d->reparameterise = cuda_reparameterise;
+    d->reparameterise_backward = cuda_reparameterise_backward;
+    d->loss = cuda_loss;
+    d->kl_loss = cuda_kl_loss;
+    d->sum_squares = cuda_sum_squares;
+    d->sum_abs_loss = cuda_sum_abs_loss;
+    d->recover_joints = cuda_recover_joints;
+    d->recover_joints_backward = cuda_recover_joints_backward;
+    d->adamw = cuda_adamw;
 }
 
 extern "C" int device_open_cuda(struct device *d, struct error *e)

@@ -45,6 +45,8 @@ static inline struct cuda_state *cuda_state_of(const struct device *d) { return 
 /* 1 if the call went well; else marks the device as failed and keeps what was asked for. */
 int cuda_well(struct device *d, cudaError_t code, const char *what, size_t bytes);
 int cuda_blas_well(struct device *d, cublasStatus_t code, const char *what);
+/* Marks the device as failed: what was asked for is not to be had on it. */
+void cuda_refuse(struct device *d, const char *why);
 
 /* count floats of scratch memory, 256-byte aligned, for the running operation; NULL (and failed) when there are
  * none. cuda_scratch_start gives back what the operation before had taken: the stream keeps them apart. */

@@ -111,11 +111,11 @@ struct device {
                             const float *w, int n, int ic, int oc, int ldw, int add);
 
     /* --- packed weights; inference only -------------------------------------------
-     * Floats that w (oc, ic) takes when packed; pack writes them. */
+     * Floats that w (oc, ic) takes when packed, 0: the device has no such precision; pack writes them. */
     size_t (*packed_count)(struct device *d, int oc, int ic, enum weight_precision precision);
     void (*pack)(struct device *d, float *packed, const float *w, int oc, int ic, enum weight_precision precision);
-    /* y (n, w->outs) = act(x (n, w->ins) · wᵀ + b); add = 1 adds to y before the bias. In fp32 an output is
-     * one sum over the inputs in their order, whatever n is. */
+    /* y (n, w->outs) = act(x (n, w->ins) · wᵀ + b); add = 1 adds to y before the bias. On the CPU an output
+     * in fp32 is one sum over the inputs in their order, whatever n is. */
     void (*linear_packed)(struct device *d, float *y, const float *x, const struct packed *w, const float *b, int n,
                           int add, enum activation act);
     /* A whole stack of transformer layers with packed weights. */

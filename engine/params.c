@@ -55,6 +55,9 @@ static int pack(struct params *p, enum weight_precision precision, int keep, str
     struct device *d = p->device;
     size_t packed = 0, plain = 0;
     if (p->packed) return error_set(e, ERR_INTERNAL, "a network's weights are packed once only");
+    if (!d->packed_count(d, 8, 8, precision))
+        return error_set(e, ERR_USAGE, "the %s device keeps no weights in %s; choose fp32 or bf16", d->name,
+                         precision_names[precision]);
     for (int i = 0; i < p->count; i++) {
         const struct param *t = p->items[i];
         if (t->matrix) packed += (d->packed_count(d, t->shape[0], t->shape[1], precision) + 15) / 16 * 16;

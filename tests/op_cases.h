@@ -49,6 +49,9 @@ struct op_case {
 
 extern const struct op_case op_cases[];
 extern const int op_case_count;
+/* Sizes of training and generation, to be timed alone: their bounds are not set. */
+extern const struct op_case op_speed_cases[];
+extern const int op_speed_case_count;
 
 /* Numbers that run and reference share. */
 int op_length(int sample, int frames, int whole);        /* whole: 1 if no sample is shorter */

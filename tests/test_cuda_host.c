@@ -1,0 +1,166 @@
+/* The CUDA device's own code, run on the host (tests/cuda_host): every operation's values and gradients, the
+ * same bits whatever the order of threads, packed weights and whole networks beside the CPU's, errors, leaks. */
+#include "cuda_host/order.h"
+#include "device_pairs.h"
+#include "op_checks.h"
+#include "op_run.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* Each tensor gets an allocation of its own, so that whoever leaves it meets a guard page. */
+static void open_fenced(struct device *d)
+{
+    struct error e;
+    if (device_open_cuda(d, &e)) fail_msg("%s", e.text);
+    d->arena_floats = 1;
+}
+
+static void test_values(void **state)
+{
+    struct device d;
+    (void)state;
+    open_fenced(&d);
+    int failures = op_check_values(&d);
+    device_close(&d);
+    assert_int_equal(failures, 0);
+}
+
+static void test_gradients(void **state)
+{
+    struct device d;
+    (void)state;
+    open_fenced(&d);
+    int failures = op_check_gradients(&d);
+    op_check_accumulation(&d);
+    device_close(&d);
+    assert_int_equal(failures, 0);
+}
+
+/* Threads between two barriers, and blocks, in three orders: what depends on it gives other bits. */
+
+static void test_orders(void **state)
+{
+    (void)state;
+    for (const struct op_case *c = op_cases; c < op_cases + op_case_count; c++) {
+        struct device d;
+        struct setup s;
+        struct outcome o[3];
+        size_t n, extras;
+        open_fenced(&d);
+        setup_make(&s, c, &n, &extras, &d);
+        for (int order = 0; order < 3; order++) {
+            cuda_host_order(order);
+            o[order] = run(&d, c, &s, 1, 1);
+        }
+        cuda_host_order(0);
+        for (int i = 1; i < 3; i++) {
+            int same = !memcmp(&o[0].value, &o[i].value, sizeof o[0].value) &&
+                       (!o[0].out || !memcmp(o[0].out, o[i].out, n * sizeof(float)));
+            for (int k = 0; k < s.count; k++)
+                same &= !o[0].grad[k] || !memcmp(o[0].grad[k], o[i].grad[k], s.size[k] * sizeof(float));
+            if (!same) fail_msg("%s, %s: order %d of threads gives other bits", c->family->name, c->shape, i);
+        }
+        for (int i = 0; i < 3; i++) outcome_free(&o[i]);
+        setup_free(&s);
+        device_close(&d);
+    }
+}
+
+static void test_repeats(void **state)
+{
+    struct device d[3];
+    struct device *const all[] = {&d[0], &d[1], &d[2]};
+    (void)state;
+    open_fenced(&d[0]);
+    open_fenced(&d[1]);
+    assert_int_equal(device_lane(&d[0], &d[2], NULL), 0);
+    op_check_same_bits(all, 3);
+    op_check_adamw(all, 3);
+    op_check_sum_squares(&d[0]);
+    for (int i = 2; i >= 0; i--) device_close(&d[i]);
+}
+
+static void test_pairs(void **state)
+{
+    struct device d, cpu;
+    (void)state;
+    open_fenced(&d);
+    assert_int_equal(device_open_cpu(&cpu, 2, NULL), 0);
+    double packed = pairs_packed(&d, &cpu), norms = pairs_norms(&d, &cpu), attention = pairs_attention(&d, &cpu);
+    double stacks = pairs_transformer(&d, &cpu);
+    assert_int_equal(d.failed, 0);
+    device_close(&cpu);
+    device_close(&d);
+    assert_true(packed <= 1);
+    assert_true(norms <= 1);
+    assert_true(attention <= 1);
+    assert_true(stacks <= 1);
+}
+
+/* What does not fit is an error that says so, and the device goes on. */
+static void test_out_of_memory(void **state)
+{
+    struct device d;
+    struct error e;
+    (void)state;
+    cuda_host_limit(1 << 20);
+    assert_int_equal(device_open_cuda(&d, &e), ERR_ENV);
+    assert_non_null(strstr(e.text, "out of memory"));
+    cuda_host_limit(0);
+    open_fenced(&d);
+    float *x = must(d.alloc(&d, 1 << 20));
+    d.fill(&d, x, 1, 1 << 20);
+    cuda_host_limit(64 << 20);
+    assert_null(d.alloc(&d, 64 << 20));
+    assert_int_equal(d.failed, 0);
+    struct attention_shape s = {1, 1024, 1024, 64, 16, 1024, 1024, 1024, 1024, 1, NULL, 0};      /* scores of 256 MB */
+    d.attention(&d, x, NULL, x, x, x, NULL, &s, (struct dropout){0});
+    assert_int_equal(d.failed, 1);
+    assert_non_null(strstr(d.failure, "out of memory"));
+    d.failed = 0;
+    cuda_host_limit(0);
+    assert_true(d.sum_squares(&d, x, 1 << 20) == (double)(1 << 20));
+    d.release(&d, x);
+    device_close(&d);
+}
+
+static void test_refusals(void **state)
+{
+    struct device d;
+    struct error e = {0};
+    (void)state;
+    setenv("MLCM_CUDA_HOST_NONE", "1", 1);
+    assert_int_equal(device_open_cuda(&d, &e), ERR_ENV);
+    assert_non_null(strstr(e.text, "no GPU answers"));
+    unsetenv("MLCM_CUDA_HOST_NONE");
+    open_fenced(&d);
+    assert_int_equal(d.packed_count(&d, 8, 8, PRECISION_INT8), 0);
+    device_close(&d);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_values),
+        cmocka_unit_test(test_gradients),
+        cmocka_unit_test(test_orders),
+        cmocka_unit_test(test_repeats),
+        cmocka_unit_test(test_pairs),
+        cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_refusals),
+    };
+    long before = cuda_host_allocations();
+    int rc = cmocka_run_group_tests(tests, NULL, NULL);
+    if (rc == 0 && cuda_host_allocations() != before) {
+        fprintf(stderr, "%ld allocations were never given back\n", cuda_host_allocations() - before);
+        rc = 1;
+    }
+    return rc;
+}
