@@ -216,7 +216,7 @@ static double tolerance_of(const struct comparison_rule *rule, const char *metri
 /* Chooses the test and asks it. */
 static int ask(const struct comparison *c, const struct side *a, const struct side *b, struct compared *m, struct error *e)
 {
-    struct sample_question q = {m->margin, 1 - c->rule.level};
+    double confidence = 1 - c->rule.level;
     int ranks = c->rule.test == TEST_RANKS || (c->rule.test == TEST_AUTO && metric_groups(m->metric) == GROUP_TIME);
     int paired = c->paired && metric_groups(m->metric) != GROUP_TIME;
     int n = least(a->count, b->count);
@@ -226,20 +226,20 @@ static int ask(const struct comparison *c, const struct side *a, const struct si
         m->how = paired ? (ranks ? BY_SIGNED_RANKS : BY_PAIRED_T) : ranks ? BY_MANN_WHITNEY : BY_WELCH;
         switch (m->how) {
         case BY_PAIRED_T:
-            return paired_test(a->harm, b->harm, n, &q, &m->answer, e);
+            return paired_test(a->harm, b->harm, n, confidence, &m->answer, e);
         case BY_SIGNED_RANKS:
-            return signed_rank_test(a->harm, b->harm, n, &q, &m->answer, e);
+            return signed_rank_test(a->harm, b->harm, n, confidence, &m->answer, e);
         case BY_MANN_WHITNEY:
-            return mann_whitney_test(a->harm, a->count, b->harm, b->count, &q, &m->answer, e);
+            return mann_whitney_test(a->harm, a->count, b->harm, b->count, confidence, &m->answer, e);
         default:
-            return welch_test(a->harm, a->count, b->harm, b->count, &q, &m->answer, e);
+            return welch_test(a->harm, a->count, b->harm, b->count, confidence, &m->answer, e);
         }
     }
     if (a->error >= 0 && b->error >= 0) {
         m->how = BY_INTERVALS;
         snprintf(m->reason, sizeof m->reason, "by mean and interval alone: %s no replications",
                  a->count < 2 && b->count < 2 ? "both have" : a->count < 2 ? "A has" : "B has");
-        return interval_test(a->mean, a->error, b->mean, b->error, &q, &m->answer, e);
+        return interval_test(a->mean, a->error, b->mean, b->error, confidence, &m->answer, e);
     }
     m->how = BY_ONE_VALUE;
     m->answer.difference = b->mean - a->mean;
@@ -445,7 +445,7 @@ int comparison_make(const struct results *a, const char *name_a, const struct re
     }
     for (int i = 0; i < c->count; i++) {
         struct compared *m = &c->list[i];
-        if (m->verdict == VERDICT_SAME && m->p < rule->level)
+        if (m->verdict == VERDICT_SAME && m->p < rule->level && fabs(m->answer.difference) > m->margin)
             m->verdict = m->real ? VERDICT_CHANGED : m->answer.above < m->answer.below ? VERDICT_WORSE : VERDICT_BETTER;
         c->verdicts[m->verdict]++;
     }
@@ -458,5 +458,6 @@ double comparison_power(const struct comparison *c, const struct compared *m)
     double f = m->answer.freedom, tail = c->rule.level / 2 / (c->rule.correction == CORRECTION_NONE || tests < 1 ? 1 : tests);
     if ((m->how != BY_PAIRED_T && m->how != BY_WELCH) || !(m->base > 0) || !(f > 0))
         return 0;
-    return (m->margin + m->answer.error * (gsl_cdf_tdist_Qinv(tail, f) + gsl_cdf_tdist_Qinv(0.2, f))) / m->base;
+    double usual = gsl_cdf_tdist_Qinv(0.2, f);     /* four times in five no further below the mean */
+    return fmax(m->answer.error * (gsl_cdf_tdist_Qinv(tail, f) + usual), m->margin + m->answer.error * usual) / m->base;
 }

@@ -8,10 +8,10 @@
  * are two independent samples.
  *
  * The harm of a change is B - A where smaller is better, A - B where larger is, and for "near real" the growth of
- * the distance to the row of real motions of the same replications. A change is worse or better if harm or gain is
- * larger than the tolerance, beyond chance: p of the one-sided tests doubled and corrected for their number, first
- * among the headline metrics, then by themselves among the others. Without that it is the same. Rows of real motions
- * are no model's: beyond the tolerance in either direction they have changed, and so has the measure. */
+ * the distance to the row of real motions of the same replications. A change is worse or better if it is more
+ * than chance (two-sided p, corrected for the number of tests: the headline metrics are one family, the others
+ * another) and harm or gain is larger than the tolerance. Otherwise it is the same. Rows of real motions are no
+ * model's: they have changed where a model would be better or worse, and so has the measure. */
 #ifndef MLCM_COMPARISON_H
 #define MLCM_COMPARISON_H
 
@@ -82,8 +82,7 @@ void comparison_free(struct comparison *c);
 /* NULL if there is none. */
 const struct compared *comparison_find(const struct comparison *c, const char *model, const char *metric);
 
-/* How much worse, relative to base, the metric would have to be to be noticed four times in five, tolerance
- * included; 0 where no t test was made. */
+/* How much worse, relative to base, the metric would have to be to be noticed four times in five; 0 where no t test was made. */
 double comparison_power(const struct comparison *c, const struct compared *m);
 
 #endif

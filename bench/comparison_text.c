@@ -110,11 +110,11 @@ static void print_rows(const struct comparison *c, int all, FILE *out)
 static void print_method(const struct comparison *c, FILE *out)
 {
     const struct comparison_rule *r = &c->rule;
-    fprintf(out, "\nIntervals hold %g %% each. p is two-sided, of a change beyond the tolerance (%g %%, times %g %%%s), corrected (%s)\n"
-                 "for %d tests of headline metrics and, apart, %d others; below %g a verdict is given. \"near real\" metrics: change of\n"
-                 "the distance to real motions. \"Same\" means that no change was shown, not that none is there: see the interval.\n",
-            100 * (1 - r->level), 100 * r->tolerance, 100 * r->time_tolerance, r->tolerances ? ", some their own" : "",
-            correction_name(r->correction), c->headline_tests, c->other_tests, r->level);
+    fprintf(out, "\nIntervals hold %g %% each. A verdict is given where p, two-sided and corrected (%s) for %d tests of headline metrics\n"
+                 "and, apart, %d others, is below %g and the change beyond the tolerance (%g %%, times %g %%%s). \"near real\" metrics:\n"
+                 "change of the distance to real motions. \"Same\" means that no change was shown, not that there is none.\n",
+            100 * (1 - r->level), correction_name(r->correction), c->headline_tests, c->other_tests, r->level, 100 * r->tolerance,
+            100 * r->time_tolerance, r->tolerances ? ", some their own" : "");
     double best = 0, worst = 0;
     const struct compared *of_best = NULL, *of_worst = NULL;
     for (int i = 0; i < c->count; i++) {

@@ -47,7 +47,7 @@ static int judge_metric(const struct compared *m, struct gate_rule *rule, struct
     *compared += m->verdict != VERDICT_NOT_COMPARABLE;
     switch (m->verdict) {
     case VERDICT_WORSE:
-        return find(g, rule, m->model, m->metric, e, "worse by %.3g (%.1f %%), more than the tolerance of %.3g beyond chance, p %.2g",
+        return find(g, rule, m->model, m->metric, e, "worse by %.3g (%.1f %%), tolerated are %.3g; p %.2g",
                     m->answer.difference, m->base > 0 ? 100 * m->answer.difference / m->base : 0, m->margin, m->p);
     case VERDICT_CHANGED:
         return find(g, rule, m->model, m->metric, e, "real motions measure otherwise, %.5g instead of %.5g: the measure changed, not a model",

@@ -90,43 +90,37 @@ static int count_below(const double *sorted, int n, double x, int *equal)
     return low;
 }
 
-/* U of sorted b moved by `shift`, against sorted a: pairs in which b is larger, ties half; and p of "b is not
+/* U of sorted b against sorted a: pairs in which b is larger, ties half; and p of "b is not
  * larger" and of "b is not smaller". Pairs of ties may be many, values in a tie are counted once a value of b. */
-static int mann_whitney_at(const double *a, int na, const double *b, int nb, double shift, double *u, double *larger,
-                           double *smaller, int *exact, struct error *e)
+static int mann_whitney_sorted(const double *a, int na, const double *b, int nb, struct sample_answer *out, struct error *e)
 {
-    double n = (double)na + nb, product = (double)na * nb, tie_term = 0;
-    int ties = 0;
-    *u = 0;
+    double n = (double)na + nb, product = (double)na * nb, tie_term = 0, u = 0;
+    int exact = na <= EXACT_PAIRS && nb <= EXACT_PAIRS;
     for (int j = 0, equal = 0, below = 0; j < nb; j++) {
         if (!j || b[j] != b[j - 1])
-            below = count_below(a, na, b[j] + shift, &equal);
-        *u += below + 0.5 * equal;
-        ties |= equal > 0;
-    }
-    *exact = na <= EXACT_PAIRS && nb <= EXACT_PAIRS && !ties;
-    for (int j = 1; j < nb; j++)
-        *exact &= b[j] != b[j - 1];
-    for (int i = 1; i < na; i++)
-        *exact &= a[i] != a[i - 1];
-    if (*exact) {
-        int status = exact_at_most(na, nb, product - *u, larger, e);
-        return status ? status : exact_at_most(na, nb, *u, smaller, e);
+            below = count_below(a, na, b[j], &equal);
+        u += below + 0.5 * equal;
     }
     /* groups of equal values over both samples, by merging */
     for (int i = 0, j = 0; i < na || j < nb;) {
-        double x = j == nb || (i < na && a[i] <= b[j] + shift) ? a[i] : b[j] + shift, t = 0;
+        double x = j == nb || (i < na && a[i] <= b[j]) ? a[i] : b[j], t = 0;
         for (; i < na && a[i] == x; i++)
             t++;
-        for (; j < nb && b[j] + shift == x; j++)
+        for (; j < nb && b[j] == x; j++)
             t++;
         tie_term += t * t * t - t;
     }
+    out->statistic = u;
+    out->exact = exact && tie_term == 0;
+    if (out->exact) {
+        int status = exact_at_most(na, nb, product - u, &out->above, e);
+        return status ? status : exact_at_most(na, nb, u, &out->below, e);
+    }
     double variance = product / 12 * (n + 1 - tie_term / (n * (n - 1)));
-    *larger = *smaller = 1;
+    out->above = out->below = 1;
     if (variance > 0) {
-        *larger = gsl_cdf_ugaussian_Q((*u - product / 2 - 0.5) / sqrt(variance));
-        *smaller = gsl_cdf_ugaussian_Q((product / 2 - *u - 0.5) / sqrt(variance));
+        out->above = gsl_cdf_ugaussian_Q((u - product / 2 - 0.5) / sqrt(variance));
+        out->below = gsl_cdf_ugaussian_Q((product / 2 - u - 0.5) / sqrt(variance));
     }
     return 0;
 }
@@ -150,28 +144,22 @@ static int mann_whitney_shift(double *a, int na, double *b, int nb, double confi
     return 0;
 }
 
-int mann_whitney_test(const double *a, int na, const double *b, int nb, const struct sample_question *q,
+int mann_whitney_test(const double *a, int na, const double *b, int nb, double confidence,
                       struct sample_answer *out, struct error *e)
 {
     memset(out, 0, sizeof *out);
-    int status, exact = 0, other = 0;
-    double u, ignored;
-    if ((status = sample_check(a, na, 1, q, "Mann-Whitney, first sample", e)) ||
-        (status = sample_check(b, nb, 1, q, "Mann-Whitney, second sample", e)))
+    int status;
+    if ((status = sample_check(a, na, 1, confidence, "Mann-Whitney, first sample", e)) ||
+        (status = sample_check(b, nb, 1, confidence, "Mann-Whitney, second sample", e)))
         return status;
     gsl_return_errors();
     double *x = sorted_copy(a, na), *y = sorted_copy(b, nb);
     if (!x || !y)
         status = error_memory(e, "the Mann-Whitney ranks");
     if (!status)
-        status = mann_whitney_at(x, na, y, nb, -q->margin, &out->statistic, &out->above, &ignored, &exact, e);
+        status = mann_whitney_sorted(x, na, y, nb, out, e);
     if (!status)
-        status = mann_whitney_at(x, na, y, nb, q->margin, &u, &ignored, &out->below, &other, e);
-    if (!status)
-        status = mann_whitney_at(x, na, y, nb, 0, &out->statistic, &ignored, &ignored, &out->exact, e);
-    if (!status)
-        status = mann_whitney_shift(x, na, y, nb, q->confidence, out, e);
-    out->exact = exact && other;
+        status = mann_whitney_shift(x, na, y, nb, confidence, out, e);
     out->p = fmin(1, 2 * fmin(out->above, out->below));
     free(x);
     free(y);
@@ -195,43 +183,39 @@ static double signs_at_least(int n, double w)
     return above / pow(2, n);
 }
 
-/* Sum of the ranks of the positive d[i] - shift among all by size (ties share their mean rank, zeros are left
- * out), and p of "not positive" and of "not negative". order and size are scratch (n). */
-static void signed_ranks_at(const double *d, int n, double shift, size_t *order, double *size, double *w,
-                            double *positive, double *negative, int *exact)
+/* Sum of the ranks of the positive d among all by size (ties share their mean rank, zeros are left out), and its p.
+ * order and size are scratch (n). */
+static void signed_ranks(const double *d, int n, size_t *order, double *size, struct sample_answer *out)
 {
-    int used = 0, ties = 0;
-    double tie_term = 0;
-    for (int i = 0; i < n; i++)
-        size[i] = fabs(d[i] - shift);
-    gsl_sort_index(order, size, 1, (size_t)n);
+    double tie_term = 0, w = 0;
     int zeros = 0;
+    for (int i = 0; i < n; i++)
+        size[i] = fabs(d[i]);
+    gsl_sort_index(order, size, 1, (size_t)n);
     while (zeros < n && size[order[zeros]] == 0)
         zeros++;
-    used = n - zeros;
-    *w = 0;
     for (int from = zeros, to; from < n; from = to) {
         for (to = from; to < n && size[order[to]] == size[order[from]]; to++)
             ;
         double rank = (from - zeros + 1 + to - zeros) / 2.0, t = to - from;
         for (int k = from; k < to; k++)
-            *w += d[order[k]] > shift ? rank : 0;
+            w += d[order[k]] > 0 ? rank : 0;
         tie_term += t * t * t - t;
-        ties |= to - from > 1;
     }
-    double total = (double)used * (used + 1.0) / 2;
-    *exact = used <= EXACT_SIGNS && !ties && !zeros;
-    *positive = *negative = 1;
-    if (*exact) {
-        *positive = signs_at_least(used, *w);
-        *negative = signs_at_least(used, total - *w);
+    double used = n - zeros, total = used * (used + 1) / 2;
+    out->statistic = w;
+    out->exact = used <= EXACT_SIGNS && tie_term == 0 && !zeros;
+    out->above = out->below = 1;
+    if (out->exact) {
+        out->above = signs_at_least(n, w);
+        out->below = signs_at_least(n, total - w);
         return;
     }
-    double variance = (double)used * (used + 1.0) * (2.0 * used + 1) / 24 - tie_term / 48;
+    double variance = used * (used + 1) * (2 * used + 1) / 24 - tie_term / 48;
     if (variance <= 0)
         return;
-    *positive = gsl_cdf_ugaussian_Q((*w - total / 2 - 0.5) / sqrt(variance));
-    *negative = gsl_cdf_ugaussian_Q((total / 2 - *w - 0.5) / sqrt(variance));
+    out->above = gsl_cdf_ugaussian_Q((w - total / 2 - 0.5) / sqrt(variance));
+    out->below = gsl_cdf_ugaussian_Q((total / 2 - w - 0.5) / sqrt(variance));
 }
 
 /* The shift from the Walsh averages of d (n), which is sorted and thinned. */
@@ -253,14 +237,13 @@ static int signed_rank_shift(double *d, int n, double confidence, struct sample_
     return 0;
 }
 
-int signed_rank_test(const double *a, const double *b, int n, const struct sample_question *q,
+int signed_rank_test(const double *a, const double *b, int n, double confidence,
                      struct sample_answer *out, struct error *e)
 {
     memset(out, 0, sizeof *out);
-    int status, exact = 0, other = 0, plain = 0;
-    double w, ignored;
-    if ((status = sample_check(a, n, 1, q, "signed ranks, first sample", e)) ||
-        (status = sample_check(b, n, 1, q, "signed ranks, second sample", e)))
+    int status;
+    if ((status = sample_check(a, n, 1, confidence, "signed ranks, first sample", e)) ||
+        (status = sample_check(b, n, 1, confidence, "signed ranks, second sample", e)))
         return status;
     gsl_return_errors();
     double *d = malloc((size_t)n * sizeof *d), *size = malloc((size_t)n * sizeof *size);
@@ -270,12 +253,9 @@ int signed_rank_test(const double *a, const double *b, int n, const struct sampl
     if (!status) {
         for (int i = 0; i < n; i++)
             d[i] = b[i] - a[i];
-        signed_ranks_at(d, n, q->margin, order, size, &w, &out->above, &ignored, &exact);
-        signed_ranks_at(d, n, -q->margin, order, size, &w, &ignored, &out->below, &other);
-        signed_ranks_at(d, n, 0, order, size, &out->statistic, &ignored, &ignored, &plain);
-        out->exact = exact && other;
+        signed_ranks(d, n, order, size, out);
         out->p = fmin(1, 2 * fmin(out->above, out->below));
-        status = signed_rank_shift(d, n, q->confidence, out, e);
+        status = signed_rank_shift(d, n, confidence, out, e);
     }
     free(d);
     free(size);

@@ -14,26 +14,23 @@ def line(name, *values):
     print(f"{name:34s}", " ".join(f"{v:.15g}" for v in values))
 
 
-def one_sided(test, a, b, margin, **options):
-    """p of "b no more than the margin above a", of "no more than the margin below"."""
-    return test(b - margin, a, alternative="greater", **options).pvalue, test(b + margin, a, alternative="less", **options).pvalue
+def one_sided(test, a, b, **options):
+    """p of "b no higher than a", of "no lower"."""
+    return test(b, a, alternative="greater", **options).pvalue, test(b, a, alternative="less", **options).pvalue
 
 
 print("scipy", scipy.__version__)
 w = stats.ttest_ind(B, A, equal_var=False)
 line("welch t, freedom, p, interval", w.statistic, w.df, w.pvalue, *w.confidence_interval(0.95))
-line("  margin 0.01", *one_sided(stats.ttest_ind, A, B, 0.01, equal_var=False))
 n = len(B)
 w = stats.ttest_rel(B, A[:n])
 line("paired t, freedom, p, interval", w.statistic, w.df, w.pvalue, *w.confidence_interval(0.95))
-line("  margin 0.01", *one_sided(stats.ttest_rel, A[:n], B, 0.01))
 distinct = B + 0.0001 * np.arange(1, n + 1) / 7      # no ties with A
 w = stats.mannwhitneyu(distinct, A, method="exact")
 line("mann-whitney exact U, p", w.statistic, w.pvalue)
-line("  one-sided", *one_sided(stats.mannwhitneyu, A, distinct, 0.0, method="exact"))
+line("  one-sided", *one_sided(stats.mannwhitneyu, A, distinct, method="exact"))
 w = stats.mannwhitneyu(D, C, method="asymptotic", use_continuity=True)
 line("mann-whitney with ties U, p", w.statistic, w.pvalue)
-line("  margin 1", *one_sided(stats.mannwhitneyu, C, D, 1.0, method="asymptotic", use_continuity=True))
 w = stats.wilcoxon(distinct - A[:n], alternative="greater", method="exact")
 line("signed ranks exact W+, p greater", w.statistic, w.pvalue)
 line("  p less", stats.wilcoxon(distinct - A[:n], alternative="less", method="exact").pvalue)

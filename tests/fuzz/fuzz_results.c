@@ -1,23 +1,40 @@
-/* Results documents, as compare, tables and plots read them. */
+/* Results documents, as compare, tables and plots read them; a document that reads is compared with itself. */
 #include "fuzz.h"
-#include "../../bench/results.h"
+#include "../../bench/gate.h"
 
 #include <cJSON.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
+/* Nothing differs from itself: whatever compares is the same. */
+static void compare_with_itself(const struct results *r, struct error *e)
+{
+    struct comparison_rule rule;
+    struct comparison c;
+    struct gate_rule gate = {.strict = 1, .times = 1};
+    struct gate g;
+    comparison_rule_default(&rule);
+    if (fuzz_verdict(comparison_make(r, "A", r, "B", &rule, &c, e), e)) return;
+    if (c.verdicts[VERDICT_WORSE] || c.verdicts[VERDICT_BETTER] || c.verdicts[VERDICT_CHANGED] || c.fingerprints.count)
+        fuzz_breach("a document that differs from itself");
+    if (!fuzz_verdict(gate_judge(&c, r, r, &gate, &g, e), e)) gate_free(&g);
+    comparison_free(&c);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct results r;
     struct error e = {0};
-    if (!fuzz_verdict(results_read(fuzz_file(0, data, size), &r, &e), &e))
+    if (!fuzz_verdict(results_read(fuzz_file(0, data, size), &r, &e), &e)) {
         for (int k = 0; k < r.nrows; k++) {
             const struct results_row *row = results_row(&r, k);
             const struct results_metric *m = results_metric(row, "FID");
             if (m && (!isfinite(m->mean) || !isfinite(m->ci95))) fuzz_breach("a metric that is not finite");
             results_model(&r, row->model);
         }
+        compare_with_itself(&r, &e);
+    }
     results_free(&r);
     return 0;
 }
