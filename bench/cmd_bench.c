@@ -120,6 +120,8 @@ int cmd_bench(int argc, char **argv)
     struct loaded l;
     struct results r;
     double start = clock_seconds();
+    char command[1000];
+    results_command(argc, argv, command);
     if (arguments_parse(&form, argc, argv, &a, &e)) return command_fail(&e);
     if (a.help) {
         arguments_help(&form, stdout);
@@ -130,7 +132,7 @@ int cmd_bench(int argc, char **argv)
         return command_fail(&e);
     }
     if (experiment_read(config, &x, &e)) return command_fail(&e);
-    char folder[1024], partial[1200], command[900] = "mlcm";
+    char folder[1024], partial[1200];
     if (out) snprintf(folder, sizeof folder, "%s", out);
     else snprintf(folder, sizeof folder, "build/%s", x.name);
     snprintf(partial, sizeof partial, "%.1000s/replications-%s%s%s.txt", cache, x.name, o.split && !strcmp(o.split, "val") ? "-val" : "",
@@ -140,8 +142,6 @@ int cmd_bench(int argc, char **argv)
         experiment_free(&x);
         return command_fail(&e);
     }
-    for (int i = 0; i < argc; i++)
-        if (strlen(command) + strlen(argv[i]) + 2 < sizeof command) strcat(strcat(command, " "), argv[i]);
     o.quiet = quiet;
     o.partial = partial;
     experiment_root(&x, root);

@@ -148,13 +148,23 @@ static void print_results(const struct results *r)
                  {"evaluator", r->evaluator.name},
                  {"evaluator sha256", r->evaluator.sha256}};
     for (size_t k = 0; k < sizeof facts / sizeof *facts; k++) {
+        if (!facts[k].text[0]) continue;         /* a document of times alone has no evaluator */
         printf("  %-16s ", facts[k].title);
         info_name(0, facts[k].text);
         printf("\n");
     }
-    printf("  %d of %d items, %.1f s\n", r->data.n_used, r->data.n_original, r->seconds);
-    printf("  %d replications, pools of %d%s\n", r->protocol.replications, r->protocol.pool,
-           r->protocol.limit ? ", LIMITED to a part of the split" : "");
+    if (r->nrows) {
+        printf("  %d of %d items, %.1f s\n", r->data.n_used, r->data.n_original, r->seconds);
+        printf("  %d replications, pools of %d%s\n", r->protocol.replications, r->protocol.pool,
+               r->protocol.limit ? ", LIMITED to a part of the split" : "");
+    }
+    for (int k = 0; k < r->ntimings && !r->nrows; k++) {
+        printf("  ");
+        info_name(32, r->timings[k].model);
+        printf("  ");
+        info_name(0, r->timings[k].name);
+        printf(" %.5f s, p99 %.5f s, %d runs\n", r->timings[k].latency.mean, r->timings[k].latency.p99, r->timings[k].latency.runs);
+    }
     for (int k = 0; k < r->nrows; k++) {
         const struct results_row *row = results_row(r, k);
         printf("  ");

@@ -37,6 +37,13 @@ void results_begin(struct results *r)
         strftime(r->started, sizeof r->started, "%Y-%m-%dT%H:%M:%SZ", &utc);
 }
 
+void results_command(int argc, char **argv, char command[1000])
+{
+    strcpy(command, "mlcm");
+    for (int i = 0; i < argc; i++)
+        if (strlen(command) + strlen(argv[i]) + 2 < 1000) strcat(strcat(command, " "), argv[i]);
+}
+
 void results_free(struct results *r)
 {
     for (int i = 0; i < r->nrows; i++) {
@@ -45,6 +52,7 @@ void results_free(struct results *r)
         free(r->rows[i].metrics);
     }
     cJSON_Delete(r->experiment);
+    cJSON_Delete(r->scenario);
     free(r->data.nan_ids);
     free(r->models);
     free(r->rows);

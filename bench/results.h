@@ -81,6 +81,7 @@ struct results {
     char started[32];              /* UTC, "2026-01-31T12:00:00Z" */
     double seconds;                /* the whole run */
     struct cJSON *experiment;      /* the resolved experiment; owned; may be NULL */
+    struct cJSON *scenario;        /* figures of a timing scenario besides its times; owned; may be NULL */
 
     struct {
         char name[RESULTS_NAME], split[16], sha256[65], statistics[65];
@@ -119,6 +120,8 @@ void results_begin(struct results *r);
 /* Names the GPU that computes, in host; a CPU leaves "none". */
 struct device_choice;
 void results_device(struct results *r, const struct device_choice *choice);
+/* The command line: "mlcm" and the words of argv, as long as they fit; before arguments_parse reorders them. */
+void results_command(int argc, char **argv, char command[1000]);
 void results_free(struct results *r);
 
 /* All results_add_…: 0, or ERR_INTERNAL out of memory and as said. */

@@ -249,6 +249,11 @@ static void write_timings(struct writer *w, cJSON *o, const struct results *r)
     cJSON *all = put_array(w, o, "timings");
     for (int i = 0; i < r->ntimings; i++)
         write_timing(w, put_item(w, all, cJSON_CreateObject()), &r->timings[i]);
+    cJSON *scenario = r->scenario ? cJSON_Duplicate(r->scenario, 1) : NULL;
+    if (r->scenario && (!scenario || !cJSON_AddItemToObject(o, "scenario", scenario))) {
+        cJSON_Delete(scenario);
+        check_added(w, NULL);
+    }
 }
 
 static void write_checks(struct writer *w, cJSON *o, const struct results *r)

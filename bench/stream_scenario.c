@@ -1,3 +1,10 @@
+/* What the clock of `mlcm time --scenario stream` sees.
+ *
+ * Inside: from a segment's caption to the joint positions of its frames in the caller's memory: tokenizing, text
+ * encoder, the last frames as a control signal, sampling, decoder, features to joints, laying over and cross-fade.
+ * "First frame" is from opening the stream (models loaded) to the first segment in hand.
+ * Outside: reading the models, a stream of 5 s before for warm-up, writing anything. The joints' jerk at the seams
+ * is measured afterwards, and beside it that of a stream whose clips share one frame alone. */
 #include "stream_scenario.h"
 #include "../engine/clock.h"
 #include "../engine/file.h"
@@ -25,13 +32,14 @@ enum { CAPTIONS = sizeof captions / sizeof *captions };
 struct made {
     float *joints;
     int frames, segments, *first;   /* first frame of each segment after the first */
-    double first_frame, wall, slowest;
+    double first_frame, wall, slowest, *seconds;   /* seconds: of each segment */
 };
 
 static void made_free(struct made *r)
 {
     free(r->joints);
     free(r->first);
+    free(r->seconds);
     *r = (struct made){0};
 }
 
@@ -50,7 +58,8 @@ static int make(mlcm *m, const struct mlcm_stream_options *o, double seconds, st
     int segments = (wanted + f->frames - 1) / f->frames;
     r->joints = malloc((size_t)segments * (size_t)f->frames * row * sizeof *r->joints);
     r->first = malloc((size_t)segments * sizeof *r->first);
-    if (!r->joints || !r->first) rc = error_memory(e, "a stream");
+    r->seconds = malloc((size_t)segments * sizeof *r->seconds);
+    if (!r->joints || !r->first || !r->seconds) rc = error_memory(e, "a stream");
     for (; r->segments < segments && !rc; r->segments++) {
         double at = clock_seconds();
         r->first[r->segments] = r->frames;
@@ -58,7 +67,8 @@ static int make(mlcm *m, const struct mlcm_stream_options *o, double seconds, st
                                         sizeof e->text);
         if (rc) break;
         if (!r->segments) r->first_frame = clock_seconds() - start;
-        r->slowest = fmax(r->slowest, clock_seconds() - at);
+        r->seconds[r->segments] = clock_seconds() - at;
+        r->slowest = fmax(r->slowest, r->seconds[r->segments]);
         r->frames += made;
     }
     if (!rc) {
@@ -94,6 +104,7 @@ int stream_scenario_run(const char *folder, const struct mlcm_parts *parts, cons
     if (!rc && r.segments < 2) rc = error_set(e, ERR_USAGE, "--seconds %g is one segment; give more for a seam", s->seconds);
     if (!rc)
         rc = seam_jerk(r.joints, r.frames, mlcm_joints(m), mlcm_fps(m), r.first + 1, r.segments - 1, out->overlap, &out->seams, NULL, e);
+    if (!rc) rc = latency_summary(r.seconds, r.segments, &out->segment, e);
     if (!rc) {
         out->first_frame = r.first_frame;
         out->wall = r.wall;
@@ -135,28 +146,51 @@ void stream_scenario_print(const struct stream_figures *f, FILE *out)
     fprintf(out, "with one shared frame     %8.2f of the jerk inside, at the worst seam\n", f->cut);
 }
 
-int stream_scenario_json(const struct stream_figures *f, const struct stream_scenario *s, const char *path, struct error *e)
+static int add_files(struct results *r, const char *folder, struct error *e)
 {
-    cJSON *root = cJSON_CreateObject();
+    static const char *const names[] = {"vae.h5", "lcm.h5", "control.h5"};
+    int rc = 0;
+    for (size_t i = 0; i < sizeof names / sizeof *names && !rc; i++) {
+        char path[1200], sha[65];
+        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
+        if (!file_exists(path)) continue;
+        rc = sha256_file(path, sha, e);
+        if (!rc) rc = results_add_file(r, "model", path, sha, e);
+    }
+    return rc;
+}
+
+int stream_scenario_results(const struct stream_figures *f, const struct stream_scenario *s, const char *folder, struct results *r,
+                            struct error *e)
+{
     const struct {
         const char *name;
         double value;
     } rows[] = {
         {"segments", f->segments}, {"segment_frames", f->frames}, {"overlap_frames", f->overlap}, {"controlnet", f->controlled},
-        {"seed", (double)s->seed}, {"threads", f->threads}, {"opening_seconds", f->opening},
+        {"seed", (double)s->seed}, {"opening_seconds", f->opening},
         {"first_frame_seconds", f->first_frame}, {"motion_seconds", f->motion}, {"wall_seconds", f->wall},
         {"motion_seconds_a_wall_second", f->motion / f->wall}, {"slowest_segment_seconds", f->slowest},
         {"jerk_inside_median", f->seams.inside}, {"jerk_inside_p99", f->seams.inside_p99}, {"jerk_seam_median", f->seams.median},
         {"jerk_seam_worst", f->seams.worst}, {"jerk_seam_largest_frame", f->seams.peak}, {"worst_seam_ratio", f->seams.worst / f->seams.inside},
         {"worst_seam_ratio_one_shared_frame", f->cut}};
-    cJSON_AddStringToObject(root, "scenario", "stream");
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) cJSON_AddNumberToObject(root, rows[i].name, rows[i].value);
-    char *text = cJSON_Print(root);
-    int rc = 0;
-    if (!text) rc = error_memory(e, "the figures");
-    else if (!strcmp(path, "-")) puts(text);
-    else rc = file_write(path, text, strlen(text), e);
-    free(text);
-    cJSON_Delete(root);
-    return rc;
+    struct results_timing segment = {.batch = 1, .warmup = 1, .latency = f->segment}, first = segment;
+    int rc = latency_summary(&f->first_frame, 1, &first.latency, e);
+    const char *name = strrchr(folder, '/') && strrchr(folder, '/')[1] ? strrchr(folder, '/') + 1 : folder;
+    snprintf(segment.model, sizeof segment.model, "%.90s", name);
+    snprintf(segment.name, sizeof segment.name, "stream_segment");
+    snprintf(segment.definition, sizeof segment.definition,
+             "seconds from a segment's caption to its frames' joint positions, segments one after another in one stream; "
+             "loading and a warm-up stream excluded");
+    snprintf(first.model, sizeof first.model, "%s", segment.model);
+    snprintf(first.name, sizeof first.name, "stream_first_frame");
+    snprintf(first.definition, sizeof first.definition, "seconds from opening a stream, models loaded, to its first frames in hand");
+    snprintf(r->data.name, sizeof r->data.name, "built-in captions");
+    if (!rc) rc = results_add_timing(r, &segment, e);
+    if (!rc) rc = results_add_timing(r, &first, e);
+    if (!rc) rc = add_files(r, folder, e);
+    cJSON *scenario = r->scenario = cJSON_CreateObject();
+    int added = scenario && cJSON_AddStringToObject(scenario, "name", "stream");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) added = added && cJSON_AddNumberToObject(scenario, rows[i].name, rows[i].value);
+    return rc || added ? rc : error_memory(e, "the figures");
 }

@@ -1,9 +1,10 @@
-/* mlcm time --scenario stream: a motion of changing captions, as fast as it can be made. */
+/* mlcm time --scenario stream: a motion of changing captions, as fast as it can be made; what the clock sees: stream_scenario.c. */
 #ifndef MLCM_STREAM_SCENARIO_H
 #define MLCM_STREAM_SCENARIO_H
 
 #include "../engine/mlcm.h"
 #include "../metrics/seams.h"
+#include "results.h"
 #include <stdio.h>
 
 struct stream_scenario {
@@ -18,6 +19,7 @@ struct stream_figures {
     double slowest;               /* wall seconds of the slowest segment */
     int threads, controlled, segments, frames, overlap;
     int joints;                   /* of the models' skeleton */
+    struct latency segment;       /* wall seconds of each segment */
     struct seams seams;
     double cut;                   /* the worst seam's jerk over that inside where clips without the ControlNet share one frame alone */
 };
@@ -26,7 +28,8 @@ struct stream_figures {
 int stream_scenario_run(const char *folder, const struct mlcm_parts *parts, const struct stream_scenario *s, struct stream_figures *out,
                         float **joints, int *made, struct error *e);
 void stream_scenario_print(const struct stream_figures *f, FILE *out);
-/* A small JSON document; - is standard output. */
-int stream_scenario_json(const struct stream_figures *f, const struct stream_scenario *s, const char *path, struct error *e);
+/* Into a results document: the timings "stream_segment" and "stream_first_frame", the rest in r->scenario; the models' files. */
+int stream_scenario_results(const struct stream_figures *f, const struct stream_scenario *s, const char *folder, struct results *r,
+                            struct error *e);
 
 #endif

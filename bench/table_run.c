@@ -354,7 +354,7 @@ static int add_timing(struct chain *c, struct loaded *l, const struct items *ite
         const char *name = c->x->models[i].name;
         if (l->systems[i].kind->reads_reference || !l->systems[i].kind->sampled) continue;
         /* latent tuning treats the sentences of a batch one after another: batches say nothing more */
-        const struct timing_plan plan = {.items = items, .together = l->systems[i].kind != &system_motionlcm_tuning};
+        const struct timing_plan plan = {.items = items, .single = 1, .batch = l->systems[i].kind != &system_motionlcm_tuning, .quiet = 1};
         rc = timing_measure(c, &plan, &l->systems[i], name, r, mean, runs, e);
         for (int k = 0; k < r->nrows && !rc; k++)
             if (!strcmp(r->rows[k].model, name)) rc = results_add_metric(r, k, "AITS", runs, c->x->time_runs, e);

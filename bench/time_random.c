@@ -1,7 +1,6 @@
 #include "time_random.h"
 #include "decoder_speed.h"
 #include "random_models.h"
-#include "timing.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -27,13 +26,13 @@ static int describe(struct chain *c, struct loaded *l, int frames, const struct 
     return rc;
 }
 
-int time_random(struct experiment *x, int frames, int together, int say, struct results *r, struct error *e)
+int time_random(struct experiment *x, const struct timing_plan *plan, int say, struct results *r, struct error *e)
 {
     struct chain c;
     struct loaded l;
     struct text_deviation deviation;
-    struct timing_plan plan = {.frames = frames, .together = together};
     double mean[3];
+    int frames = plan->frames;
     if (frames > x->vae.positions)
         return error_set(e, ERR_USAGE, "--frames %d: this experiment's VAE has %d positions; ask for fewer", frames, x->vae.positions);
     int rc = random_models_open(&l, &c, x, &deviation, e);
@@ -42,7 +41,7 @@ int time_random(struct experiment *x, int frames, int together, int say, struct 
     snprintf(r->data.name, sizeof r->data.name, "built-in sentences, %d frames each; random weights", frames);
     rc = describe(&c, &l, frames, &deviation, say, r, e);
     for (int i = 0; i < x->model_count && !rc; i++)
-        if (l.systems[i].kind->sampled) rc = timing_measure(&c, &plan, &l.systems[i], x->models[i].name, r, mean, NULL, e);
+        if (l.systems[i].kind->sampled) rc = timing_measure(&c, plan, &l.systems[i], x->models[i].name, r, mean, NULL, e);
     loaded_close(&l);
     chain_close(&c);
     return rc;

@@ -1,7 +1,17 @@
+/* What the clock of `mlcm time --scenario single|batch`, and of a table's AITS, sees.
+ *
+ * Inside: from the caption string to the decoded motion features on the device with its queue empty: tokenizing,
+ * text encoder, trajectory encoder where the model is controlled, noise and every sampling step, decoder.
+ * Outside: reading models and data, the control signal, warm-up runs (time_warmup), writing anything. Nothing of an
+ * earlier sentence is reused: no cache of embeddings.
+ *   single  one sentence at a time; stages end where the device is synchronised. AITS_without_text is the same runs
+ *           less the text encoder's stage.
+ *   batch   32 sentences at once, each motion of its own length; the time of all divided by 32. */
 #include "timing.h"
 #include "../engine/clock.h"
 #include "control_hints.h"
 #include "../metrics/latency.h"
+#include "progress.h"
 #include "sentences.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,19 +84,23 @@ int timing_measure(struct chain *c, const struct timing_plan *plan, const struct
 {
     struct tape t;
     const struct experiment *x = c->x;
-    int runs = x->time_runs, rc = 0;
+    int runs = x->time_runs, rc = 0, done = 0;
     double *times[3];
+    struct progress bar;
     struct stage_clock sum[2] = {{0}}, clock;
     tape_init(&t, &c->device);
     for (int k = 0; k < 3; k++) times[k] = malloc((size_t)runs * sizeof *times[k]);
     if (!times[0] || !times[1] || !times[2]) rc = error_memory(e, "the timing");
-    mean_seconds[2] = 0;
-    for (int big = 0; big < (plan->together ? 2 : 1) && !rc; big++) {
+    for (int k = 0; k < 3; k++) mean_seconds[k] = 0;
+    progress_start(&bar, model, "runs", (plan->single + plan->batch) * (runs + x->time_warmup), 0, plan->quiet);
+    for (int big = 0; big < 2 && !rc; big++) {
         int batch = big ? 32 : 1;
+        if (!(big ? plan->batch : plan->single)) continue;
         for (int i = -x->time_warmup; i < runs && !rc; i++) {
             double seconds;
             memset(&clock, 0, sizeof clock);
             rc = run(&t, c, plan, s, i, batch, &seconds, &clock, e);
+            progress_update(&bar, ++done, NULL);
             if (i < 0 || rc) continue;
             if (big) times[2][i] = seconds / batch;
             else {
@@ -99,7 +113,9 @@ int timing_measure(struct chain *c, const struct timing_plan *plan, const struct
             sum[big].decode += clock.decode / batch;
         }
     }
-    for (int k = 0; k < (plan->together ? 3 : 2) && !rc; k++) {
+    progress_clear(&bar);
+    for (int k = 0; k < 3 && !rc; k++) {
+        if (!(k == 2 ? plan->batch : plan->single)) continue;
         struct results_timing row = {.batch = k == 2 ? 32 : 1, .warmup = x->time_warmup,
                                      .text = k == 1 ? 0 : sum[k == 2].text / runs, .trajectory = sum[k == 2].trajectory / runs,
                                      .denoise = sum[k == 2].denoise / runs,
@@ -111,7 +127,7 @@ int timing_measure(struct chain *c, const struct timing_plan *plan, const struct
         mean_seconds[k] = row.latency.mean;
         if (!rc) rc = results_add_timing(r, &row, e);
     }
-    if (!rc && runs_seconds) memcpy(runs_seconds, times[0], (size_t)runs * sizeof *runs_seconds);
+    if (!rc && runs_seconds && plan->single) memcpy(runs_seconds, times[0], (size_t)runs * sizeof *runs_seconds);
     for (int k = 0; k < 3; k++) free(times[k]);
     tape_free(&t);
     return rc;

@@ -222,6 +222,16 @@ check $? "info does not show the document's rows"
 [ "$before" = "$(sha256sum "$folder"/one/*.h5)" ]
 check $? "bench trained again what was there"
 runs 0 time --config "$experiment" --cache "$folder/one" --runs 2 --threads 1 --json "$folder/time.json"
+for scenario in single batch; do
+    runs 0 time --config "$experiment" --cache "$folder/one" --scenario $scenario --runs 2 --threads 1 --quiet --json "$folder/$scenario.json"
+    [ ! -s "$folder/err" ]
+    check $? "time --quiet says: $(cat "$folder/err")"
+done
+! grep -q AITS_batch_32 "$folder/single.json" && grep -q AITS_without_text "$folder/single.json" &&
+    ! grep -q '"AITS"' "$folder/batch.json" && grep -q AITS_batch_32 "$folder/batch.json"
+check $? "time --scenario single and batch: other rows than theirs"
+refuses 2 'is of --scenario stream' time --config "$experiment" --model results/weights/bandai_small --json "$folder/result"
+refuses 2 'is of --random-weights' time --config "$experiment" --frames 60 --json "$folder/result"
 runs 0 info "$folder/time.json"
 runs 0 bench --config "$experiment" --cache "$folder/one" --out "$folder/out_limited" --limit 8 --replications 1 --no-timing \
     --strips 0 --quiet

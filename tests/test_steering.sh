@@ -154,8 +154,9 @@ check $? "an endless line: $(cat "$folder/err")"
 
 # --- the scenario --------------------------------------------------------------------------------------------
 runs 0 time --scenario stream --model "$models" --seconds 12 --json "$folder/stream.json" -o "$folder/stream.npy"
-grep -q 'motion seconds a wall second' "$folder/out" && grep -q 'jerk at seams' "$folder/out" && grep -q '"worst_seam_ratio"' "$folder/stream.json"
+grep -q 'motion seconds a wall second' "$folder/out" && grep -q 'jerk at seams' "$folder/out" && grep -q '"worst_seam_ratio"' "$folder/stream.json" &&
+    grep -q '"stream_segment"' "$folder/stream.json" && grep -q '"mlcm-results-1"' "$folder/stream.json"
 check $? "time --scenario stream: $(cat "$folder/out")"
-refuses 2 'there is stream' time --scenario steam --model "$models"
+refuses 2 'single, batch and stream' time --scenario steam --model "$models"
 refuses 2 'one segment' time --scenario stream --model "$models" --seconds 2
 finish
