@@ -63,7 +63,7 @@ template <int ROWS, bool BF16, bool FOUR>
 __device__ __forceinline__ void sum_inputs(float sum[ROWS], const struct few &f, const void *row, int k0, int k1, int lane)
 {
     const int PER = BF16 ? 8 : 4;
-    if (!FOUR) {
+    if constexpr (!FOUR) {
         for (int k = k0 + lane; k < k1; k += 32) {
             float w = BF16 ? bf16_value(((const uint16_t *)row)[k]) : ((const float *)row)[k];
 #pragma unroll
@@ -77,7 +77,7 @@ __device__ __forceinline__ void sum_inputs(float sum[ROWS], const struct few &f,
 #pragma unroll 4
     for (int k = k0 + PER * lane; k < k1; k += 32 * PER) {
         float w[8];
-        if (BF16) {
+        if constexpr (BF16) {
             uint4 four = __ldg((const uint4 *)((const uint16_t *)row + k));
             const unsigned word[4] = {four.x, four.y, four.z, four.w};
 #pragma unroll

@@ -129,6 +129,8 @@ struct cudaDeviceProp {
 cudaError_t cudaGetDeviceCount(int *count);
 cudaError_t cudaGetDevice(int *id);
 cudaError_t cudaSetDevice(int id);
+static inline cudaError_t cudaDriverGetVersion(int *v) { *v = 13000; return cudaSuccess; }
+static inline cudaError_t cudaRuntimeGetVersion(int *v) { *v = 13000; return cudaSuccess; }
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp *p, int id);
 cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr what, int id);
 cudaError_t cudaMalloc(void **memory, size_t bytes);
