@@ -285,6 +285,45 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+static int train_stage(struct chain *c, enum stage_kind stage, const char *path, struct error *e)
+{
+    char state[1200];
+    int rc;
+    double start = now();
+    switch (stage) {
+    case STAGE_EVALUATOR: rc = train_evaluator_stage(c, path, e); break;
+    case STAGE_VAE: rc = train_vae(c, path, e); break;
+    case STAGE_MLD: rc = train_mld(c, path, e); break;
+    case STAGE_LCM: rc = train_lcm(c, path, e); break;
+    default: rc = train_control(c, stage, path, e); break;
+    }
+    if (rc) return rc;
+    c->seconds[stage] = now() - start;
+    snprintf(state, sizeof state, "%s.state", path);
+    remove(state);
+    return 0;
+}
+
+int chain_alone(const struct chain *c, const char *path, struct file_lock *l, struct error *e)
+{
+    char name[1200];
+    snprintf(name, sizeof name, "%s.lock", path);
+    int rc = file_lock(l, name, 0, e);
+    if (rc >= 0) return rc;
+    if (!c->quiet) fprintf(stderr, "mlcm: waiting for another process that makes %s\n", path);
+    return file_lock(l, name, 1, e);
+}
+
+/* Trains the stage unless another process did so meanwhile: two would write the same state file. */
+static int train_alone(struct chain *c, enum stage_kind stage, const char *path, struct error *e)
+{
+    struct file_lock lock;
+    int rc = chain_alone(c, path, &lock, e);
+    if (!rc && !model_fits(path, c->fingerprint[stage])) rc = train_stage(c, stage, path, e);
+    file_unlock(&lock);
+    return rc;
+}
+
 int chain_need(struct chain *c, enum stage_kind stage, struct error *e)
 {
     char path[1100];
@@ -307,20 +346,8 @@ int chain_need(struct chain *c, enum stage_kind stage, struct error *e)
         if (stage == STAGE_LCM || stage_on_mld(stage)) rc = chain_need(c, STAGE_MLD, e);
         else if (stage >= STAGE_CONTROL) rc = chain_need(c, STAGE_LCM, e);
         if (stage > STAGE_MLD && !rc) rc = chain_need(c, STAGE_VAE, e);
+        if (!rc) rc = train_alone(c, stage, path, e);
         if (rc) return rc;
-        double start = now();
-        switch (stage) {
-        case STAGE_EVALUATOR: rc = train_evaluator_stage(c, path, e); break;
-        case STAGE_VAE: rc = train_vae(c, path, e); break;
-        case STAGE_MLD: rc = train_mld(c, path, e); break;
-        case STAGE_LCM: rc = train_lcm(c, path, e); break;
-        default: rc = train_control(c, stage, path, e); break;
-        }
-        if (rc) return rc;
-        c->seconds[stage] = now() - start;
-        char state[1200];
-        snprintf(state, sizeof state, "%s.state", path);
-        remove(state);
     }
     snprintf(c->model[stage], sizeof c->model[stage], "%s", path);
     return 0;

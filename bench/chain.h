@@ -9,6 +9,7 @@
 
 #include "../datasets/set.h"
 #include "../engine/checkpoint.h"
+#include "../engine/file.h"
 #include "../engine/lanes.h"
 #include "experiment.h"
 #include <stdio.h>
@@ -61,6 +62,8 @@ int chain_open_bare(struct chain *c, struct experiment *x, struct error *e);
 void chain_close(struct chain *c);
 /* Finds or trains the stage and the stages before it that it needs. */
 int chain_need(struct chain *c, enum stage_kind stage, struct error *e);
+/* Takes the lock of a file in the cache, which several processes may share, and says so when it must wait. */
+int chain_alone(const struct chain *c, const char *path, struct file_lock *l, struct error *e);
 /* What a run would do: which stages are trained, which would be. */
 int chain_report(struct chain *c, FILE *out, struct error *e);
 /* "control", whatever the variant. */
@@ -93,6 +96,11 @@ int chain_evaluator_fingerprint(const struct chain *c, const struct device_choic
 
 /* The card of a generator trained by this chain; its pointers are the set's. */
 struct checkpoint_card chain_card(const struct chain *c, int consistency);
+
+/* The posteriors of the training clips, latent_crops windows each, drawn by the experiment's seed: encoded by
+ * `v`, or read from the cache where an earlier stage or another process with the same VAE left them. */
+struct latents;
+int chain_latents(struct chain *c, const struct vae *v, struct latents *l, struct error *e);
 
 /* Loads models written by the stages. */
 int load_vae(struct chain *c, struct vae *v, struct error *e);

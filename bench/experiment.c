@@ -46,6 +46,16 @@ static void single(struct section *s, const char *key, float *v, double low, dou
     *v = (float)wide;
 }
 
+/* "seed" of the section, or what it is without one. */
+static uint64_t read_seed(struct section *s, uint64_t otherwise)
+{
+    double seed = (double)otherwise;
+    real(s, "seed", &seed, 0, 9e15);
+    if (!s->rc && (double)(uint64_t)seed < seed)
+        s->rc = error_set(s->e, ERR_INPUT, "%sseed is %g; it must be a whole number", s->name, seed);
+    return (uint64_t)seed;
+}
+
 static void word(struct section *s, const char *key, char *v, size_t size)
 {
     char path[160];
@@ -370,7 +380,7 @@ static void read_sections(struct section *s, struct experiment *x)
                                       "dropout", "empty_probability", "latent_crops", "guidance", NULL};
     static const char *const lcm[] = {"steps", "warmup", "batch", "piece", "accumulators", "rate", "weight_decay", "clip",
                                       "dropout", "generation", "points", "loss", "huber_c", "w_low", "w_high", "ema",
-                                      "teacher_dropout", "guidance", NULL};
+                                      "teacher_dropout", "guidance", "seed", NULL};
     static const char *const protocol[] = {"replications", "pool", "diversity_times", "mm_samples", "mm_repeats", "mm_times",
                                            "batch", "time_runs", "time_warmup", "precision", NULL};
     known(s, "", top);
@@ -381,10 +391,7 @@ static void read_sections(struct section *s, struct experiment *x)
     known(s, "mld", mld);
     known(s, "lcm", lcm);
     known(s, "protocol", protocol);
-    double seed = (double)x->seed;
-    real(s, "seed", &seed, 0, 9e15);
-    x->seed = (uint64_t)seed;
-    if (!s->rc && (double)x->seed < seed) s->rc = error_set(s->e, ERR_INPUT, "seed is %g; it must be a whole number", seed);
+    x->seed = read_seed(s, x->seed);
     word(s, "name", x->name, sizeof x->name);
     if (!s->rc && strchr(x->name, '/'))
         s->rc = error_set(s->e, ERR_INPUT, "name is \"%s\"; files are called so: leave out the /", x->name);
@@ -452,7 +459,7 @@ static void read_sections(struct section *s, struct experiment *x)
 
     s->name = "lcm.";
     int loss = LOSS_PSEUDO_HUBER;
-    read_plan(s, &x->lcm_plan, x->seed);
+    read_plan(s, &x->lcm_plan, read_seed(s, x->seed));
     whole(s, "generation", &x->lcm_generation, 1, 2);
     if (x->lcm_generation == 2) {
         x->lcm_points = 10;
@@ -493,42 +500,64 @@ static void read_sections(struct section *s, struct experiment *x)
 }
 
 /* Sections that the document lacks come from the experiment that its "base" names, a path from its own folder. */
-static int read_base(struct experiment *x, struct error *e)
+static int read_base(const char *path, const char *folder, cJSON *document, struct error *e)
 {
     const char *name;
-    char path[2100];
+    char full_name[2100];
     cJSON *base, *item;
-    if (!json_has(x->resolved, "base")) return 0;
-    int rc = json_string(x->resolved, "base", &name, e);
-    if (rc) return error_prefix(e, "%s", x->path);
-    snprintf(path, sizeof path, "%s/%.1000s", x->folder, name);
-    rc = json_read(path, &base, e);
-    if (rc) return error_prefix(e, "%s: base", x->path);
+    if (!json_has(document, "base")) return 0;
+    int rc = json_string(document, "base", &name, e);
+    if (rc) return error_prefix(e, "%s", path);
+    snprintf(full_name, sizeof full_name, "%s/%.1000s", folder, name);
+    rc = json_read(full_name, &base, e);
+    if (rc) return error_prefix(e, "%s: base", path);
     if (json_has(base, "base"))
-        rc = error_set(e, ERR_INPUT, "%s: base %s stands on a base itself; name that one, and what differs from it", x->path, path);
+        rc = error_set(e, ERR_INPUT, "%s: base %s stands on a base itself; name that one, and what differs from it", path, full_name);
     for (item = rc ? NULL : base->child; item;) {
         cJSON *next = item->next;
-        if (!cJSON_GetObjectItemCaseSensitive(x->resolved, item->string))
-            cJSON_AddItemToObject(x->resolved, item->string, cJSON_DetachItemViaPointer(base, item));
+        if (!cJSON_GetObjectItemCaseSensitive(document, item->string))
+            cJSON_AddItemToObject(document, item->string, cJSON_DetachItemViaPointer(base, item));
         item = next;
     }
-    cJSON_DeleteItemFromObjectCaseSensitive(x->resolved, "base");
+    cJSON_DeleteItemFromObjectCaseSensitive(document, "base");
     cJSON_Delete(base);
+    return rc;
+}
+
+static void folder_of(const char *path, char folder[1024])
+{
+    const char *slash = strrchr(path, '/');
+    snprintf(folder, 1024, "%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
+}
+
+int experiment_document(const char *path, cJSON **document, struct error *e)
+{
+    char folder[1024];
+    folder_of(path, folder);
+    int rc = json_read(path, document, e);
+    if (rc) return rc;
+    rc = read_base(path, folder, *document, e);
+    if (rc) {
+        cJSON_Delete(*document);
+        *document = NULL;
+    }
     return rc;
 }
 
 int experiment_read(const char *path, struct experiment *x, struct error *e)
 {
+    cJSON *document;
+    memset(x, 0, sizeof *x);
+    int rc = experiment_document(path, &document, e);
+    return rc ? rc : experiment_from(path, document, x, e);
+}
+
+int experiment_from(const char *path, cJSON *document, struct experiment *x, struct error *e)
+{
     memset(x, 0, sizeof *x);
     snprintf(x->path, sizeof x->path, "%s", path);
-    const char *slash = strrchr(path, '/');
-    snprintf(x->folder, sizeof x->folder, "%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
-    int rc = json_read(path, &x->resolved, e);
-    if (!rc) rc = read_base(x, e);
-    if (rc) {
-        experiment_free(x);
-        return rc;
-    }
+    folder_of(path, x->folder);
+    x->resolved = document;
     defaults(x);
     struct section s = {x->resolved, "", 0, e};
     read_sections(&s, x);

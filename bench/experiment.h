@@ -98,6 +98,10 @@ struct experiment {
 /* The number of the control section's variant of that name, 0 for "", or -1. */
 int experiment_control_variant(const struct experiment *x, const char *name);
 int experiment_read(const char *path, struct experiment *x, struct error *e);
+/* The two halves of it: the document with the sections of its base, the caller's to delete; and the experiment
+ * of such a document, which it takes over, also after an error. `path` stands for the file. */
+int experiment_document(const char *path, cJSON **document, struct error *e);
+int experiment_from(const char *path, cJSON *document, struct experiment *x, struct error *e);
 /* What --precision says: "fp32", "bf16" or "int8" in place of protocol.precision, also in what the results
  * echo; NULL leaves the experiment's own. */
 int experiment_precision(struct experiment *x, const char *name, struct error *e);

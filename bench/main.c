@@ -30,6 +30,7 @@ struct verb {
 #pragma weak cmd_pack
 #pragma weak cmd_compare
 #pragma weak cmd_report
+#pragma weak cmd_sweep
 
 static const struct verb verbs[] = {
     {"bench", cmd_bench, "measure every model of an experiment: all metrics, tables, plots",
@@ -38,6 +39,8 @@ static const struct verb verbs[] = {
      "mlcm data build --source procedural --out build/procedural.h5"},
     {"train", cmd_train, "one stage of training, resumable",
      "mlcm train vae --config bench/experiments/bandai_small.json"},
+    {"sweep", cmd_sweep, "a grid of settings, each with several seeds: resumable, in parallel, on a cluster",
+     "mlcm sweep --config bench/experiments/bandai_small_table3.json --jobs 2"},
     {"time", cmd_time, "latency alone: seconds a sentence, with stages and percentiles",
      "mlcm time --config bench/experiments/bandai_small.json"},
     {"compare", cmd_compare, "two results: what differs, and what is worse beyond chance; --gate for CI",

@@ -53,6 +53,7 @@ void results_free(struct results *r)
     }
     cJSON_Delete(r->experiment);
     cJSON_Delete(r->scenario);
+    cJSON_Delete(r->sweep);
     free(r->data.nan_ids);
     free(r->models);
     free(r->rows);

@@ -82,6 +82,8 @@ struct results {
     double seconds;                /* the whole run */
     struct cJSON *experiment;      /* the resolved experiment; owned; may be NULL */
     struct cJSON *scenario;        /* figures of a timing scenario besides its times; owned; may be NULL */
+    char fingerprint[65];          /* of everything that defines a run of a sweep; else "" */
+    struct cJSON *sweep;           /* a sweep's cells (sweep_summary.c); owned; may be NULL */
 
     struct {
         char name[RESULTS_NAME], split[16], sha256[65], statistics[65];

@@ -71,6 +71,7 @@ static int read_host(struct results *r, const cJSON *o, struct error *e)
     optional_text(o, "host.driver", r->host.driver, sizeof r->host.driver);
     optional_text(o, "command", r->command, sizeof r->command);
     optional_text(o, "started", r->started, sizeof r->started);
+    optional_text(o, "fingerprint", r->fingerprint, sizeof r->fingerprint);
     const cJSON *item;
     cJSON_ArrayForEach(item, json_find(o, "libs"))
     {
@@ -83,6 +84,9 @@ static int read_host(struct results *r, const cJSON *o, struct error *e)
     const cJSON *experiment = json_find(o, "experiment");
     if (cJSON_IsObject(experiment) && !(r->experiment = cJSON_Duplicate(experiment, 1)))
         return error_memory(e, "the experiment");
+    const cJSON *sweep = json_find(o, "sweep");
+    if (cJSON_IsObject(sweep) && !(r->sweep = cJSON_Duplicate(sweep, 1)))
+        return error_memory(e, "the sweep");
     int status;
     if ((status = optional_number(o, "seconds", &r->seconds, e)) ||
         (status = optional_int(o, "host.threads", &r->host.threads, e)) ||

@@ -131,6 +131,18 @@ static void write_tool(struct writer *w, cJSON *o, const struct results *r)
         cJSON_Delete(experiment);
         check_added(w, NULL);
     }
+    if (r->fingerprint[0]) put_text(w, o, "fingerprint", r->fingerprint);
+}
+
+static void write_sweep(struct writer *w, cJSON *o, const struct results *r)
+{
+    if (!r->sweep)
+        return;
+    cJSON *sweep = cJSON_Duplicate(r->sweep, 1);
+    if (!sweep || !cJSON_AddItemToObject(o, "sweep", sweep)) {
+        cJSON_Delete(sweep);
+        check_added(w, NULL);
+    }
 }
 
 /* Seeds above 2^53 do not fit a JSON number: they are written as text. */
@@ -292,6 +304,7 @@ int results_write(const struct results *r, const char *path, struct error *e)
     write_timings(&w, o, r);
     write_checks(&w, o, r);
     write_files(&w, o, r);
+    write_sweep(&w, o, r);
     char *text = w.status ? NULL : cJSON_Print(o);
     cJSON_Delete(o);
     if (!w.status && !text)

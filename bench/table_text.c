@@ -47,11 +47,16 @@ static int decimals(const struct metric *m, double value)
     return digits < 0 ? 0 : digits > 9 ? 9 : digits;
 }
 
-void table_number(const char *metric, double value, char *text, size_t size)
+int table_decimals(const char *metric, double value)
 {
     static const struct metric plain = {.digits = 3};
     const struct metric *m = metric_find(metric);
-    snprintf(text, size, "%.*f", decimals(m ? m : &plain, value), value);
+    return decimals(m ? m : &plain, value);
+}
+
+void table_number(const char *metric, double value, char *text, size_t size)
+{
+    snprintf(text, size, "%.*f", table_decimals(metric, value), value);
 }
 
 void table_interval(const char *metric, double mean, double interval, char *text, size_t size)
@@ -77,6 +82,8 @@ static void put_escaped(FILE *out, const char *text, const char *special)
     }
 }
 
+void table_put_markdown(FILE *out, const char *text) { put_escaped(out, text, "\\|*_<>`[]#"); }
+
 void table_markdown(const struct results *r, FILE *out)
 {
     struct table_column columns[TABLE_COLUMNS];
@@ -98,7 +105,7 @@ void table_markdown(const struct results *r, FILE *out)
     for (int i = 0; i < r->nrows; i++) {
         const struct results_row *row = results_row(r, i);
         fprintf(out, "| ");
-        put_escaped(out, row->model, "\\|*_<>`[]#");
+        table_put_markdown(out, row->model);
         fprintf(out, " |");
         for (int c = 0; c < count; c++) {
             const struct results_metric *v = results_metric(row, columns[c].metric->name);
@@ -117,12 +124,12 @@ void table_markdown(const struct results *r, FILE *out)
     }
     for (int i = 0; i < r->nnotes; i++) {
         fprintf(out, "%s- ", i ? "" : "\n");
-        put_escaped(out, r->notes[i], "\\|*_<>`[]#");
+        table_put_markdown(out, r->notes[i]);
         fputc('\n', out);
     }
 }
 
-static void put_latex(FILE *out, const char *text)
+void table_put_latex(FILE *out, const char *text)
 {
     for (; *text; text++)
         switch (*text) {
@@ -156,7 +163,7 @@ void table_latex(const struct results *r, FILE *out)
     fprintf(out, "Model");
     for (int c = 0; c < count; c++) {
         fprintf(out, " & ");
-        put_latex(out, columns[c].metric->title);
+        table_put_latex(out, columns[c].metric->title);
         fprintf(out, " %s", arrows[columns[c].metric->direction]);
     }
     fprintf(out, " \\\\\n\\midrule\n");
@@ -165,7 +172,7 @@ void table_latex(const struct results *r, FILE *out)
         if (after_real && !row->real)
             fprintf(out, "\\midrule\n");
         after_real = row->real;
-        put_latex(out, row->model);
+        table_put_latex(out, row->model);
         for (int c = 0; c < count; c++) {
             const struct results_metric *v = results_metric(row, columns[c].metric->name);
             if (!v) {
@@ -184,7 +191,7 @@ void table_latex(const struct results *r, FILE *out)
 }
 
 /* A quoted field. A leading = + - or @ would be a formula to a spreadsheet. */
-static void put_field(FILE *out, const char *text)
+void table_put_csv(FILE *out, const char *text)
 {
     fputc('"', out);
     if (*text && strchr("=+-@", *text))
@@ -204,11 +211,11 @@ void table_csv(const struct results *r, FILE *out)
         const struct results_row *row = results_row(r, i);
         for (int k = 0; k < row->nmetrics; k++) {
             const struct results_metric *m = &row->metrics[k];
-            put_field(out, row->model);
+            table_put_csv(out, row->model);
             fprintf(out, ",%d,", row->real);
-            put_field(out, m->name);
+            table_put_csv(out, m->name);
             fputc(',', out);
-            put_field(out, m->unit);
+            table_put_csv(out, m->unit);
             fprintf(out, ",%s,%.17g,%.17g,%d,%d\n", direction_name(m->direction), m->mean, m->ci95,
                     m->nreplications, r->protocol.limit);
         }

@@ -34,5 +34,12 @@ int table_write_all(const struct results *r, const char *folder, struct error *e
 void table_number(const char *metric, double value, char *text, size_t size);
 /* An interval with as many digits as its mean has. */
 void table_interval(const char *metric, double mean, double interval, char *text, size_t size);
+/* The digits after the point of such a value: an interval has as many as its mean. */
+int table_decimals(const char *metric, double value);
+
+/* Text in a cell of one of the forms, with what would be markup there escaped. */
+void table_put_markdown(FILE *out, const char *text);
+void table_put_latex(FILE *out, const char *text);
+void table_put_csv(FILE *out, const char *text);
 
 #endif

@@ -48,15 +48,16 @@ static double piece(void *context, struct tape *t, int64_t step, int number, dou
     float *z = malloc(count * sizeof *z + 64), *eps = malloc(count * sizeof *eps + 64);
     float *post = malloc(count * sizeof *post + 64);
     uint64_t at = ((uint64_t)step << 16) ^ (uint64_t)number;
-    struct rng r = rng_make(c->x->seed, rng_stream("lcm/choices") ^ at);
+    uint64_t seed = c->x->lcm_plan.trainer.seed;
+    struct rng r = rng_make(seed, rng_stream("lcm/choices") ^ at);
     double loss = 0;
     (void)terms;
     if (!z || !eps || !post || n > 1024) {
         tape_error(t, "out of memory");
         goto out;
     }
-    rng_fill_normal(c->x->seed, rng_stream("lcm/posterior") ^ at, 0, post, count);
-    rng_fill_normal(c->x->seed, rng_stream("lcm/noise") ^ at, 0, eps, count);
+    rng_fill_normal(seed, rng_stream("lcm/posterior") ^ at, 0, post, count);
+    rng_fill_normal(seed, rng_stream("lcm/noise") ^ at, 0, eps, count);
     for (int i = 0; i < n; i++) {
         const struct draw *d = &b->draws[first + i];
         int crop = (int)rng_below(&r, (uint32_t)s->latents.crops);
@@ -97,7 +98,7 @@ int train_lcm(struct chain *c, const char *path, struct error *e)
     struct stage stage = {.name = "lcm", .fingerprint = c->fingerprint[STAGE_LCM], .quiet = c->quiet, .stop_at = c->stop_at,
                           .save_every = 60};
     int rc = load_vae(c, &v, e);
-    if (!rc) rc = latents_encode(&s.latents, &c->lanes, &v, &c->set, &c->train, c->x->latent_crops, c->x->seed, c->quiet, e);
+    if (!rc) rc = chain_latents(c, &v, &s.latents, e);
     vae_free(&v);
     if (!rc) rc = load_text_source(c, c->model[STAGE_MLD], &s.text, e);
     if (!rc) rc = load_denoiser(c, c->model[STAGE_MLD], 0, &s.teacher, e);
@@ -111,7 +112,7 @@ int train_lcm(struct chain *c, const char *path, struct error *e)
     }
     struct params *sets[1] = {&s.online.params};
     if (!rc) rc = trainer_create(&t, &c->device, sets, 1, &c->x->lcm_plan.trainer, e);
-    if (!rc) rc = batches_create(&s.batches, &c->set, &c->train, c->x->lcm_plan.batch, c->x->seed, e);
+    if (!rc) rc = batches_create(&s.batches, &c->set, &c->train, c->x->lcm_plan.batch, c->x->lcm_plan.trainer.seed, e);
     struct trainer_extra extra = {"target", s.target.params.x, s.target.params.total};
     stage.extra = &extra;
     stage.extras = 1;

@@ -93,7 +93,7 @@ int train_mld(struct chain *c, const char *path, struct error *e)
     size.guidance_width = 0;
     noise_schedule_make(&s.schedule, 0.00085, 0.012);
     int rc = load_vae(c, &v, e);
-    if (!rc) rc = latents_encode(&s.latents, &c->lanes, &v, &c->set, &c->train, c->x->latent_crops, c->x->seed, c->quiet, e);
+    if (!rc) rc = chain_latents(c, &v, &s.latents, e);
     vae_free(&v);
     int own = !c->x->text_folder[0], sets_count = own ? 2 : 1;      /* a published encoder is not trained */
     if (!rc && own) rc = vocabulary_of(c, &words, e);

@@ -6,6 +6,7 @@
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -207,6 +208,46 @@ int file_has_ending(const char *path, const char *ending)
 {
     size_t n = strlen(path), k = strlen(ending);
     return n > k && !strcmp(path + n - k, ending);
+}
+
+/* Whether the descriptor's file is still the one of that name: who held the lock before may have removed it. */
+static int still_named(int fd, const char *path)
+{
+    struct stat mine, named;
+    return !fstat(fd, &mine) && !stat(path, &named) && mine.st_ino == named.st_ino && mine.st_dev == named.st_dev;
+}
+
+int file_lock(struct file_lock *l, const char *path, int wait, struct error *e)
+{
+    l->fd = -1;
+    if ((size_t)snprintf(l->path, sizeof l->path, "%s", path) >= sizeof l->path)
+        return error_set(e, ERR_USAGE, "%.60s…: the path is too long", path);
+    for (;;) {
+        int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666), rc;
+        if (fd < 0)
+            return error_set(e, ERR_ENV, "%s: cannot be made (%s); choose another folder", path, strerror(errno));
+        do
+            rc = flock(fd, wait ? LOCK_EX : LOCK_EX | LOCK_NB);
+        while (rc && errno == EINTR);
+        if (rc && errno == EWOULDBLOCK) {
+            close(fd);
+            return -1;
+        }
+        if (rc || still_named(fd, path)) {
+            l->fd = fd;
+            return 0;
+        }
+        close(fd);
+    }
+}
+
+void file_unlock(struct file_lock *l)
+{
+    if (l->fd < 0)
+        return;
+    unlink(l->path);
+    close(l->fd);
+    l->fd = -1;
 }
 
 int file_exists(const char *path)

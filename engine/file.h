@@ -27,6 +27,16 @@ int file_commit(struct file_writer *w, struct error *e);
 void file_abandon(struct file_writer *w);
 int file_write(const char *path, const void *data, size_t size, struct error *e);
 
+/* One process at a time: takes the lock file PATH, which file_unlock removes. With wait 0 it gives up at
+ * once, returning -1, where another process holds it. A process that dies lets go. A file system
+ * without locks gives every process its own way. */
+struct file_lock {
+    int fd;                    /* -1: not held */
+    char path[1100];
+};
+int file_lock(struct file_lock *l, const char *path, int wait, struct error *e);
+void file_unlock(struct file_lock *l);
+
 int file_exists(const char *path);
 /* Whether a name is longer than `ending` and ends in it: ".npy". */
 int file_has_ending(const char *path, const char *ending);

@@ -1,5 +1,7 @@
 #include "interval.h"
+#include "symmetric.h"
 
+#include <gsl/gsl_cdf.h>
 #include <gsl/gsl_sort.h>
 #include <gsl/gsl_statistics.h>
 #include <math.h>
@@ -25,6 +27,16 @@ int interval_mean(const double *values, int n, struct interval *out, struct erro
     out->count = n;
     out->mean = gsl_stats_mean(values, 1, (size_t)n);
     out->ci95 = 1.96 * gsl_stats_sd_with_fixed_mean(values, 1, (size_t)n, out->mean) / sqrt(n);
+    return 0;
+}
+
+int interval_student(const double *values, int n, struct interval *out, struct error *e)
+{
+    int status = interval_mean(values, n, out, e);
+    if (status || n < 2)
+        return status;
+    gsl_return_errors();
+    out->ci95 = gsl_cdf_tdist_Pinv(0.975, n - 1) * gsl_stats_sd_m(values, 1, (size_t)n, out->mean) / sqrt(n);
     return 0;
 }
 
