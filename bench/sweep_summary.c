@@ -242,9 +242,8 @@ static void compare_cells(struct sweep_summary *m, struct error *e)
         for (int k = 0; k < m->sweep->metric_count && other && other != row; k++) {
             struct sweep_value *v = &row->values[k];
             const struct sweep_value *w = &other->values[k];
-            const struct sample_question q = {.confidence = 0.95};
             struct sample_answer d;
-            if (v->seeds < 2 || w->seeds < 2 || welch_test(w->seed, w->seeds, v->seed, v->seeds, &q, &d, e)) continue;
+            if (v->seeds < 2 || w->seeds < 2 || welch_test(w->seed, w->seeds, v->seed, v->seeds, 0.95, &d, e)) continue;
             v->compared = 1;
             v->difference = d.difference;
             v->ci_difference = (d.high - d.low) / 2;
