@@ -155,12 +155,25 @@ bench-bandai reproduce-bandai:
 	@$(PARALLEL) all
 	@MODE=$(@:%-bandai=%) BUILD=$(BUILD) scripts/bench_bandai.sh
 
-install: all
+# The manual page and the completions say what the program says of itself.
+DOCS := $(BUILD)/mlcm.1 $(BUILD)/completion/mlcm $(BUILD)/completion/_mlcm
+docs: $(DOCS)
+$(DOCS): $(BUILD)/mlcm $(wildcard scripts/docs/*.sh)
+$(BUILD)/mlcm.1:
+	scripts/docs/man_page.sh $(BUILD)/mlcm > $@.new && mv $@.new $@
+$(BUILD)/completion/%:
+	@mkdir -p $(@D)
+	scripts/docs/completion.sh $(BUILD)/mlcm $(if $(filter _%,$*),zsh,bash) > $@.new && mv $@.new $@
+
+install: all docs
 	install -D -m 755 $(BUILD)/mlcm $(DESTDIR)$(PREFIX)/bin/mlcm
 	install -D -m 644 $(BUILD)/libmlcm.a $(DESTDIR)$(PREFIX)/lib/libmlcm.a
 	install -D -m 644 engine/mlcm.h $(DESTDIR)$(PREFIX)/include/mlcm.h
 	install -d $(DESTDIR)$(PREFIX)/share/mlcm/plots
 	install -m 644 scripts/plots/*.gp $(DESTDIR)$(PREFIX)/share/mlcm/plots
+	install -D -m 644 $(BUILD)/mlcm.1 $(DESTDIR)$(PREFIX)/share/man/man1/mlcm.1
+	install -D -m 644 $(BUILD)/completion/mlcm $(DESTDIR)$(PREFIX)/share/bash-completion/completions/mlcm
+	install -D -m 644 $(BUILD)/completion/_mlcm $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_mlcm
 
 clean:
 	rm -rf $(BUILD)
@@ -173,10 +186,10 @@ help:
 	@echo "make asan              the same under the address and undefined-behaviour sanitizers"
 	@echo "make fuzz-replay       seeds of every file format and mutations of them, under the sanitizers"
 	@echo "make fuzz              every reader of files under libFuzzer (clang), SECONDS=600 each; TARGET="
-	@echo "make install           into PREFIX=$(PREFIX) (DESTDIR is honoured)"
+	@echo "make install           program, library, manual page and shell completion into PREFIX=$(PREFIX) (DESTDIR is honoured)"
 	@echo "make clean             remove $(BUILD)/"
 	@echo "variables: CC, CUDA (1: with the GPU device), CFLAGS (-O3 -g), ARCH (native; x86-64-v3 to build for other machines), BUILD"
 
-.PHONY: all always packages tests test asan fuzz fuzzers fuzz-replay replays bench-bandai reproduce-bandai install clean help
+.PHONY: all always docs packages tests test asan fuzz fuzzers fuzz-replay replays bench-bandai reproduce-bandai install clean help
 .SECONDARY:
 -include $(LIB_OBJ:.o=.d) $(BENCH_OBJ:.o=.d) $(wildcard $(BUILD)/tests/*.d $(BUILD)/tests/fuzz/*.d) $(HOST_CUDA_OBJ:.o=.d)

@@ -238,7 +238,8 @@ void arguments_help(const struct command_form *form, FILE *out)
                  o->flag    ? ""
                  : o->value ? o->value
                             : "VALUE");
-        fprintf(out, "  %-26s %s\n", left, o->help ? o->help : "");
+        if (strlen(left) > 26) fprintf(out, "  %s\n%29s%s\n", left, "", o->help ? o->help : "");
+        else fprintf(out, "  %-26s %s\n", left, o->help ? o->help : "");
     }
     fprintf(out, "  %-26s %s\n", "-h, --help", "this text");
 }

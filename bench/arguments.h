@@ -37,7 +37,7 @@ struct option_row {
     double *number;       /* finite, within [low, high] */
     double low, high;     /* both 0: no bounds */
     int *given;           /* set to 1 when the option is given; may be NULL */
-    const char *value;    /* the value's name in the help, such as "FILE" */
+    const char *value;    /* the value's name in the help: FILE, DIR, E.json, or "a|b": one of these; completion reads it */
     const char *help;     /* one line for the help */
 };
 

@@ -71,7 +71,7 @@ static int data_build(int argc, char **argv)
     struct request q = {.clips = 400, .seed = 1};
     struct talk talk = {0};
     const struct option_row options[] = {
-        {.name = "source", .text = &q.source, .value = "KIND", .help = "bandai, humanml3d, kit, bvh or procedural"},
+        {.name = "source", .text = &q.source, .value = "procedural|bandai|humanml3d|kit|bvh", .help = "where the motions come from; procedural needs no data"},
         {.name = "root", .text = &q.root, .value = "DIR", .help = "the folder of the raw data (bandai, bvh: or a .tar.xz)"},
         {.name = "out", .text = &q.out, .value = "SET.h5", .help = "the packed set to write"},
         {.name = "map", .text = &q.map, .value = "FILE", .help = "bvh: joint map (default: Bandai Namco's skeleton)"},

@@ -17,10 +17,10 @@ int data_synthetic(int argc, char **argv)
     uint64_t seed = 1;
     const struct option_row options[] = {
         {.name = "out", .letter = 'o', .text = &out, .value = "DIR", .help = "the folder to fill; it must not be there yet"},
-        {.name = "layout", .text = &layout, .value = "KIND", .help = "humanml3d or kit (humanml3d)"},
+        {.name = "layout", .text = &layout, .value = "humanml3d|kit", .help = "whose (humanml3d)"},
         {.name = "clips", .integer = &clips, .low = 1, .high = 7975, .value = "N", .help = "motions, each with its mirrored twin (400)"},
         {.name = "checkpoints", .flag = &checkpoints, .help = "also models and evaluator with random weights"},
-        {.name = "size", .text = &size, .value = "SIZE", .help = "of these models: paper or tiny (paper)"},
+        {.name = "size", .text = &size, .value = "paper|tiny", .help = "of these models (paper)"},
         {.name = "large-text", .flag = &large, .help = "with the text encoder at its published size (670 MB)"},
         {.name = "seed", .seed = &seed, .value = "S", .help = "of motions and weights (1)"},
         {0}};

@@ -117,12 +117,12 @@ int cmd_time(int argc, char **argv)
     int threads = 0, runs = 0, training = 0, random = 0, frames_given = 0, together = 0, streams = 0;
     const struct option_row options[] = {
         {.name = "config", .text = &config, .value = "E.json", .help = "the experiment; of the stream: the models that it names as weights"},
-        {.name = "scenario", .text = &scenario, .value = "NAME", .help = "single (one sentence at a time), batch (32 at once) or stream; without it single and batch"},
+        {.name = "scenario", .text = &scenario, .value = "single|batch|stream", .help = "single (one sentence at a time), batch (32 at once) or stream; without it single and batch"},
         {.name = "runs", .integer = &runs, .low = 1, .high = 1e6, .value = "N", .help = "runs a model, instead of the experiment's"},
         {.name = "json", .text = &json, .value = "FILE", .help = "the results document; - is standard output"},
         {.name = "quiet", .flag = &plan.quiet, .help = "no progress"},
-        {.name = "precision", .text = &precision, .value = "P", .help = "weights of all networks but the text encoder: fp32, bf16 or int8 (protocol.precision, or fp32)"},
-        {.name = "text-precision", .text = &text_precision, .value = "P", .help = "weights of a published text encoder, likewise, instead of the experiment's"},
+        {.name = "precision", .text = &precision, .value = "fp32|bf16|int8", .help = "weights of all networks but the text encoder (protocol.precision, or fp32)"},
+        {.name = "text-precision", .text = &text_precision, .value = "fp32|bf16|int8", .help = "weights of a published text encoder, likewise, instead of the experiment's"},
         {.name = "random-weights", .flag = &random, .help = "no data set, no checkpoint: networks of the experiment's sizes with random weights, batch 1"},
         {.name = "frames", .integer = &plan.frames, .given = &frames_given, .low = 8, .high = 10000, .value = "N", .help = "with random weights: length of every motion (196)"},
         {.name = "together", .flag = &together, .help = "with random weights: batches of 32 too"},

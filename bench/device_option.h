@@ -12,9 +12,9 @@ struct device_option {
 
 /* The rows of a verb's option table. */
 #define DEVICE_OPTION_ROWS(o)                                                                                           \
-    {.name = "device", .text = &(o).device, .value = "D", .help = "what computes: cpu or cuda (MLCM_DEVICE, or cpu)"},  \
-    {.name = "gpu-math", .text = &(o).math, .value = "M",                                                               \
-     .help = "how a GPU multiplies matrices: fp32, tf32 or bf16 (MLCM_GPU_MATH, or fp32)"}
+    {.name = "device", .text = &(o).device, .value = "cpu|cuda", .help = "what computes (MLCM_DEVICE, or cpu)"},  \
+    {.name = "gpu-math", .text = &(o).math, .value = "fp32|tf32|bf16",                                                  \
+     .help = "how a GPU multiplies matrices (MLCM_GPU_MATH, or fp32)"}
 
 /* The choice: the flags, else the environment (MLCM_DEVICE, MLCM_GPU_MATH), else what `choice` holds, which is 0 or
  * an experiment's. An unknown name is an ERR_USAGE; nothing is opened. */
