@@ -1,6 +1,5 @@
 /* mlcm sweep: a grid of settings, trained and measured. */
 #include "arguments.h"
-#include "../engine/clock.h"
 #include "../engine/file.h"
 #include "command.h"
 #include "sweep_ranks.h"
@@ -30,7 +29,7 @@ static void say_plan(const struct sweep *s, const struct sweep_place *places)
 
 /* Table, document and plots; in the end, whether runs are missing. */
 static int finish(const struct sweep *s, const struct sweep_options *o, const struct request *q, const struct sweep_place *places,
-                  const struct sweep_outcome *outcomes, double start, struct error *e)
+                  const struct sweep_outcome *outcomes, struct error *e)
 {
     struct sweep_summary m;
     struct error ignored = {0};
@@ -43,7 +42,6 @@ static int finish(const struct sweep *s, const struct sweep_options *o, const st
     int rc = sweep_summarise(s, places, outcomes, &m, e);
     if (!rc) {
         snprintf(m.document.command, sizeof m.document.command, "%s", q->command);
-        m.document.seconds = clock_seconds() - start;
         if (!q->json || strcmp(q->json, "-")) sweep_markdown(&m, stdout);
         rc = sweep_write(&m, o->out, e);
         if (!rc && q->json) rc = results_write(&m.document, q->json, e);
@@ -73,7 +71,7 @@ static int choose_runs(const struct sweep *s, const struct request *q, const str
 }
 
 static int sweep_here(const struct sweep *s, struct sweep_options *o, const struct request *q, struct sweep_place *places,
-                      double start, struct error *e)
+                      struct error *e)
 {
     struct sweep_ranks ranks;
     int total = sweep_runs(s), rc = sweep_ranks_find(&ranks, e);
@@ -97,7 +95,7 @@ static int sweep_here(const struct sweep *s, struct sweep_options *o, const stru
         rc = sweep_ranks_tell(&ranks, o, outcomes, total, e);
     } else if (!rc) {
         if (ranks.size > 1 && !q->collect) rc = sweep_ranks_gather(&ranks, o, outcomes, total, e);
-        if (!rc) rc = finish(s, o, q, places, outcomes, start, e);
+        if (!rc) rc = finish(s, o, q, places, outcomes, e);
     }
     free(outcomes);
     free(runs);
@@ -139,7 +137,6 @@ int cmd_sweep(int argc, char **argv)
     struct sweep s;
     struct sweep_place *places = NULL;
     char folder[1024];
-    double start = clock_seconds();
     snprintf(q.command, sizeof q.command, "mlcm");
     for (int i = 0; i < argc; i++)
         if (strlen(q.command) + strlen(argv[i]) + 2 < sizeof q.command) strcat(strcat(q.command, " "), argv[i]);
@@ -165,7 +162,7 @@ int cmd_sweep(int argc, char **argv)
     else if ((rc = sweep_places(&s, &o, q.run, &places, &e)) == 0) {
         if (dry) say_plan(&s, places);
         else if (q.run >= 0) rc = sweep_run(&s, q.run, &o, &places[q.run], &e);
-        else rc = sweep_here(&s, &o, &q, places, start, &e);
+        else rc = sweep_here(&s, &o, &q, places, &e);
     }
     free(places);
     sweep_free(&s);

@@ -123,10 +123,17 @@ static int document_cell(struct sweep_summary *m, const struct cell_documents *d
     return rc;
 }
 
-/* What the runs have in common: data, evaluator, protocol, experiment, checks. */
+/* What the runs have in common: program, machine, data, evaluator, protocol, experiment, checks. */
 static int document_head(struct sweep_summary *m, const struct results *first, struct error *e)
 {
     struct results *r = &m->document;
+    snprintf(r->version, sizeof r->version, "%s", first->version);
+    snprintf(r->commit, sizeof r->commit, "%s", first->commit);
+    snprintf(r->build, sizeof r->build, "%s", first->build);
+    r->host = first->host;
+    memcpy(r->libraries, first->libraries, sizeof r->libraries);
+    r->nlibraries = first->nlibraries;
+    snprintf(r->started, sizeof r->started, "%s", first->started);
     r->data = first->data;
     r->data.nan_ids = NULL;
     r->data.nnan = 0;
@@ -281,15 +288,19 @@ static int take_cell(struct sweep_summary *m, int cell, struct cell_documents *d
     const struct sweep *s = m->sweep;
     const struct results *first = NULL;
     int count = 0, rc = 0;
+    double seconds = 0;
     for (int k = 0; k < s->seed_count; k++) {
         if (!d->there[k]) continue;
         if (!first) first = &d->seeds[k];
+        seconds += d->seeds[k].seconds;
         if (strcmp(commit, d->seeds[k].commit)) *other_commit = 1;
         count++;
     }
     if (!first) return 0;
     if (count > m->seeds) m->seeds = count;
     if (!m->document.nrows) rc = document_head(m, first, e);
+    m->document.seconds += seconds;
+    if (strcmp(first->started, m->document.started) < 0) snprintf(m->document.started, sizeof m->document.started, "%s", first->started);
     for (int i = 0; i < first->nrows && !rc; i++) {
         const struct results_row *from = &first->rows[i];
         struct sweep_row *row = NULL;

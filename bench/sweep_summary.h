@@ -27,7 +27,8 @@ struct sweep_summary {
     int row_count, model_count, seeds;   /* seeds: the most that any cell has */
     struct sweep_row *rows;       /* by model, then by cell; the real motions first */
     char (*models)[RESULTS_NAME]; /* of cells, in order of appearance */
-    struct results document;      /* of the whole sweep: rows "CELL, MODEL", and the section "sweep" */
+    struct results document;      /* of the whole sweep: rows "CELL, MODEL", and the section "sweep"; program and machine
+                                   * are the first run's, seconds those of all runs together */
 };
 
 /* Reads the documents of the runs whose outcome is SWEEP_DONE. ERR_CHECK if there is none. The caller calls
