@@ -133,16 +133,21 @@ struct matching_piece {
     struct tensor *text, *motion;
 };
 
-/* Sequences order[0 … count-1] of x (·, stride rows, width), the first `rows` rows of each. */
-static struct tensor *gather(struct tape *t, const float *x, const int *order, int count, int stride, int rows, int width)
+/* Sequences order[0 … count-1] of x (·, stride rows, width), the first `rows` rows of each. lengths, if not NULL:
+ * rows from lengths[order[i]] + 4 on are zeros, whatever x holds there; they are multiplied by gradients of 0. */
+static struct tensor *gather(struct tape *t, const float *x, const int *order, const int *lengths, int count, int stride,
+                             int rows, int width)
 {
     struct tensor *y = tape_tensor(t, count * rows, width);
     size_t w = (size_t)width;
     if (!y) return NULL;
     y->constant = 1;
-    for (int i = 0; i < count; i++)
-        t->device->upload(t->device, y->x + (size_t)i * (size_t)rows * w,
-                          x + (size_t)order[i] * (size_t)stride * w, (size_t)rows * w);
+    for (int i = 0; i < count; i++) {
+        int filled = lengths && lengths[order[i]] + EVALUATOR_UNIT < rows ? lengths[order[i]] + EVALUATOR_UNIT : rows;
+        float *to = y->x + (size_t)i * (size_t)rows * w;
+        t->device->upload(t->device, to, x + (size_t)order[i] * (size_t)stride * w, (size_t)filled * w);
+        if (filled < rows) t->device->fill(t->device, to + (size_t)filled * w, 0, (size_t)(rows - filled) * w);
+    }
     return y;
 }
 
@@ -158,13 +163,13 @@ static void embed_piece(struct tape *t, const struct evaluator *ev, const struct
         if (length > rows) rows = length;
         if (words[i] > tokens) tokens = words[i];
     }
-    rows = rows + 4 < b->frames ? rows + 4 : b->frames;   /* further rows are never read */
-    struct tensor *x = gather(t, b->motions, order, p->count, b->frames, rows, ev->size.nfeats);
+    rows = rows + 4 < b->frames ? rows + 4 : b->frames; 
+    struct tensor *x = gather(t, b->motions, order, b->lengths, p->count, b->frames, rows, ev->size.nfeats);
     struct tensor *movement = evaluator_movement(t, ev, x, p->count, NULL, NULL);
     if (movement) movement->constant = 1;                 /* the movement encoder is frozen */
     p->motion = evaluator_motion(t, ev, movement, steps, p->count, NULL);
-    p->text = evaluator_text(t, ev, gather(t, b->words, order, p->count, b->tokens, tokens, ev->size.word_width),
-                             gather(t, b->speech, order, p->count, b->tokens, tokens, ev->size.parts_of_speech), words,
+    p->text = evaluator_text(t, ev, gather(t, b->words, order, NULL, p->count, b->tokens, tokens, ev->size.word_width),
+                             gather(t, b->speech, order, NULL, p->count, b->tokens, tokens, ev->size.parts_of_speech), words,
                              p->count, NULL);
 }
 

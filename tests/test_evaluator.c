@@ -254,6 +254,8 @@ static int noise_pairs(void *context, int64_t step, float *motions, int *lengths
         sentence_lengths[i] = 1 + i % c->tokens;
         for (size_t k = 0; k < row; k++) motions[(size_t)i * row + k] += 2 * sinf((float)((size_t)i * 3 + k % (size_t)c->size.nfeats));
         for (size_t k = 0; k < sentence; k++) words[(size_t)i * sentence + k] += 2 * cosf((float)((size_t)i * 5 + k % (size_t)c->size.word_width));
+        /* Beyond the padding of four rows a batch holds anything. */
+        for (size_t k = (size_t)((lengths[i] + 4) * c->size.nfeats); k < row; k++) motions[(size_t)i * row + k] = NAN;
     }
     return 0;
 }
