@@ -5,6 +5,8 @@
 #include "../datasets/set.h"
 #include "../datasets/words.h"
 #include "../engine/file.h"
+#include "../metrics/control.h"
+#include "../metrics/physical.h"
 #include "arguments.h"
 #include "command.h"
 
@@ -193,6 +195,48 @@ static void check_bodies(struct report *r)
           "the features are of another layout or unit");
 }
 
+/* What an eye would object to, averaged over the clips: nothing is checked, the values say what a set is like. */
+static void print_plausibility(const struct set *s)
+{
+    const struct skeleton *skeleton = skeleton_of_features(s->nfeats);
+    if (!skeleton)
+        return;
+    const struct skating_rule skating = s->njoints == 22 ? skating_rule_humanml3d() : skating_rule_kit();
+    int parents[64], measured = 0, failed = 0;
+    for (int j = 0; j < s->njoints && j < 64; j++)
+        parents[j] = skeleton_parent(skeleton, j);
+    const struct physical_rule rule = {skating.feet, 2, parents, s->fps, 0, 0.05};
+    double sum[5] = {0};
+    for (int c = 0; c < s->nclips && !failed; c++) {
+        const struct clip *clip = &s->clips[c];
+        size_t n = (size_t)clip->length * (size_t)s->njoints * 3;
+        float *joints = clip->length < 4 ? NULL : malloc(n * sizeof *joints);
+        struct physical p;
+        struct error ignored = {0};
+        double ratio;
+        if (!joints)
+            continue;
+        joints_from_features(skeleton, clip->features, clip->length, joints);
+        for (size_t i = 0; i < n; i++)
+            joints[i] *= (float)skating.scale;
+        struct skating_rule metres = skating;
+        metres.scale = 1;
+        failed = physical_metrics(joints, clip->length, s->njoints, &rule, &p, &ignored) ||
+                 skating_ratio(joints, clip->length, s->njoints, &metres, &ratio, NULL, &ignored);
+        free(joints);
+        if (failed)
+            break;
+        const double values[5] = {ratio, p.foot_sliding, p.floor_penetration, p.bone_variation, p.jitter};
+        for (int k = 0; k < 5; k++)
+            sum[k] += values[k];
+        measured++;
+    }
+    if (measured && !failed)
+        printf("  plausibility, means over %d clips: foot skating ratio %.4f, sliding of touching feet %.4f m/s, floor\n"
+               "  penetration %.5f m, variation of bone lengths %.6f, jerk %.1f m/s3\n",
+               measured, sum[0] / measured, sum[1] / measured, sum[2] / measured, sum[3] / measured, sum[4] / measured);
+}
+
 /* Facts of the published sets, by name. */
 static void check_known(struct report *r)
 {
@@ -294,6 +338,7 @@ int data_doctor(int argc, char **argv)
         return command_fail(&e);
     struct report r = {&set, 0, 0};
     print_contents(&set);
+    print_plausibility(&set);
     check_known(&r);
     check_leakage(&r);
     check_statistics(&r);

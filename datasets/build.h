@@ -43,8 +43,8 @@ int build_published(const struct published_folders *folders, int kit, const stru
 int build_bvh(const char *root, const char *map, const struct build_listener *listener,
               struct set_builder **out, struct error *e);
 
-/* A set without any download: `clips` seeded motions of a stick figure in ten contents
- * and six styles, each with its mirrored twin and four captions; lengths 48 … 119. */
+/* A set without any download: `clips` seeded motions of a jointed figure (procedural_motion.h), each with
+ * its mirrored twin and four captions that are true of it; lengths 40 … 199. */
 int build_procedural(int clips, uint64_t seed, const struct build_listener *listener,
                      struct set_builder **out, struct error *e);
 

@@ -26,7 +26,8 @@ static const struct {
      "sprints:sprint standing:stand stands:stand steps:step sticks:stick stooping:stoop stoops:stoop "
      "straightens:straighten stretches:stretch strikes:strike swinging:swing swings:swing takes:take "
      "throws:throw turning:turn turns:turn walking:walk walks:walk waves:wave waving:wave worn:wear "
-     "yells:yell "},
+     "yells:yell creeps:creep gets:get hops:hop jump jumping:jump jumps:jump marches:march marching:march "
+     "rises:rise sit sits:sit sneaking:sneak sneaks:sneak squat squats:squat "},
     {"NOUN",
      " actor age air anger angle arcs:arc arm arms:arm bit body bully bye child chin confidence "
      "corner couple creature curve dance delinquent direction directions:direction drama ear elbows:elbow "
@@ -36,7 +37,7 @@ static const struct {
      "palms:palm people:person performer person pride punk rage reverse rhythm run series shoulder "
      "side sides:side slant sorrow speed spirit spirits:spirit spot stage stance step stiffness strength "
      "street student swagger swing sword teenager thug time times:time turn vigor waist walk wave way "
-     "weight world youth "},
+     "weight world youth chair circle place fists:fist knees:knee seat soldier "},
     {"ADJ",
      " active afraid angry arrogant average better big boastful boxing bright cheerful childish "
      "childlike cocky depressed downward dramatic eight/ elderly energetic enormous exhausted feminine "
@@ -45,7 +46,7 @@ static const struct {
      "medium merry moderate musical narrow natural neutral normal old open ordinary other own plain "
      "pompous possible quick right round rude sad same scared several sharp showy slight slow small "
      "special straight strong theatrical thuggish tiny tired tough unsure upper usual wide whole "
-     "womanly young youthful high higher "},
+     "womanly young youthful high higher clockwise counterclockwise deep quiet single "},
     {"ADV",
      " again ahead angrily apart away back backward barely boldly briskly casually cheerfully childishly "
      "close daintily deeply diagonally down elegantly energetically far fast first forward furiously "
@@ -55,7 +56,7 @@ static const struct {
      "twice up very vigorously wearily youthfully almost "},
     {"ADP",
      " about above across along around at behind beside between by for from in like near next into of off on out "
-     "over overhead through to toward with without "},
+     "over overhead through to toward with without onto "},
     {"DET", " a all an any another both every no some the their this "},
     {"PRON", " everyone it someone them they who "},
     {"NUM", " one two three four five six seven eight "},
