@@ -155,6 +155,10 @@ bench-bandai reproduce-bandai:
 	@$(PARALLEL) all
 	@MODE=$(@:%-bandai=%) BUILD=$(BUILD) scripts/bench_bandai.sh
 
+# For a machine without compiler and libraries; see scripts/portable.sh.
+portable:
+	@CUDA=$(CUDA) CC="$(CC)" scripts/portable.sh
+
 # The manual page and the completions say what the program says of itself.
 DOCS := $(BUILD)/mlcm.1 $(BUILD)/completion/mlcm $(BUILD)/completion/_mlcm
 docs: $(DOCS)
@@ -187,9 +191,10 @@ help:
 	@echo "make fuzz-replay       seeds of every file format and mutations of them, under the sanitizers"
 	@echo "make fuzz              every reader of files under libFuzzer (clang), SECONDS=600 each; TARGET="
 	@echo "make install           program, library, manual page and shell completion into PREFIX=$(PREFIX) (DESTDIR is honoured)"
+	@echo "make portable          build/portable-kit: the program with its libraries, for machines without them (CUDA=1)"
 	@echo "make clean             remove $(BUILD)/"
 	@echo "variables: CC, CUDA (1: with the GPU device), CFLAGS (-O3 -g), ARCH (native; x86-64-v3 to build for other machines), BUILD"
 
-.PHONY: all always docs packages tests test asan fuzz fuzzers fuzz-replay replays bench-bandai reproduce-bandai install clean help
+.PHONY: all always docs packages tests test asan fuzz fuzzers fuzz-replay replays bench-bandai reproduce-bandai portable install clean help
 .SECONDARY:
 -include $(LIB_OBJ:.o=.d) $(BENCH_OBJ:.o=.d) $(wildcard $(BUILD)/tests/*.d $(BUILD)/tests/fuzz/*.d) $(HOST_CUDA_OBJ:.o=.d)

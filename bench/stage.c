@@ -40,10 +40,11 @@ static int log_open(const struct stage *s, int64_t step, FILE **out, double *sec
     return 0;
 }
 
-int stage_run(const struct stage *s, struct trainer *t, stage_prepare *prepare, trainer_piece *piece,
-              stage_after *after, void *context, struct error *e)
+int stage_run(const struct stage *s, struct trainer *t, const struct feed_source *source, trainer_piece *piece,
+              stage_after *after, struct error *e)
 {
     struct progress bar;
+    struct feed *feed = NULL;
     FILE *log = NULL;
     double before = 0;
     int rc = 0;
@@ -51,15 +52,15 @@ int stage_run(const struct stage *s, struct trainer *t, stage_prepare *prepare, 
     if (rc) return rc;
     rc = log_open(s, t->step, &log, &before, e);
     if (rc) return rc;
+    rc = feed_open(&feed, source, t->device->apart, e);
     int64_t total = t->config.steps, every = total / LOG_ROWS + 1;
     double started = clock_seconds(), saved = started, mean = 0, terms[8] = {0};
     int64_t meant = 0;
     progress_start(&bar, s->name, "steps", (double)total, (double)t->step, s->quiet);
     while (t->step < total && !rc) {
-        int pieces = prepare(context, t->step);
-        rc = trainer_step(t, pieces, piece, context, e);
+        rc = feed_step(feed, t, piece, e);
         if (rc) break;
-        if (after) after(context, t->step);
+        if (after) after(source->context, t->step);
         mean += t->loss;
         for (int i = 0; i < 8; i++) terms[i] += t->terms[i];
         meant++;
@@ -83,6 +84,7 @@ int stage_run(const struct stage *s, struct trainer *t, stage_prepare *prepare, 
         }
         if (stop && !rc) rc = error_set(e, ERR_CHECK, "%s: stopped after step %lld as asked", s->name, (long long)t->step);
     }
+    feed_close(feed);
     progress_finish(&bar, (double)t->step, NULL);
     if (fclose(log) && !rc) rc = error_set(e, ERR_ENV, "%s: cannot be written; is the disk full?", s->log_path);
     return rc;

@@ -2,7 +2,7 @@
 #ifndef MLCM_STAGE_H
 #define MLCM_STAGE_H
 
-#include "../engine/trainer.h"
+#include "feed.h"
 
 struct stage {
     const char *name;                /* "vae" */
@@ -16,15 +16,13 @@ struct stage {
     double save_every;               /* seconds */
 };
 
-/* Makes the batch of `step` and returns the number of pieces. */
-typedef int stage_prepare(void *context, int64_t step);
 /* After the optimiser step (the target network's average, for instance); may be NULL. */
 typedef void stage_after(void *context, int64_t step);
 
 /* Runs (or resumes from state_path) to trainer->config.steps. The log is a CSV: step, loss,
  * parts, gradient norm, rate, seconds. On success the state file remains for the caller to
  * remove after the model is written. Returns ERR_CHECK if stopped by stop_at. */
-int stage_run(const struct stage *s, struct trainer *t, stage_prepare *prepare, trainer_piece *piece,
-              stage_after *after, void *context, struct error *e);
+int stage_run(const struct stage *s, struct trainer *t, const struct feed_source *source, trainer_piece *piece,
+              stage_after *after, struct error *e);
 
 #endif

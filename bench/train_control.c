@@ -206,7 +206,8 @@ int train_control(struct chain *c, enum stage_kind kind, const char *path, struc
     if (!rc) rc = trainer_create(&t, &c->device, sets, 2, &s.plan->plan.trainer, e);
     snprintf(stage.state_path, sizeof stage.state_path, "%s.state", path);
     snprintf(stage.log_path, sizeof stage.log_path, "%s.csv", path);
-    if (!rc) rc = stage_run(&stage, &t, prepare, piece, NULL, &s, e);
+    const struct feed_source source = {.prepare = prepare, .context = &s, .single = 1};
+    if (!rc) rc = stage_run(&stage, &t, &source, piece, NULL, e);
     struct checkpoint_part parts[2] = {{sets[0], "controlnet."}, {sets[1], "traj_encoder."}};
     struct checkpoint_card card = chain_card(c, !s.base_mld);
     snprintf(card.base, sizeof card.base, "%s", c->fingerprint[s.base_mld ? STAGE_MLD : STAGE_LCM]);

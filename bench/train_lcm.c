@@ -1,11 +1,9 @@
 /* MotionLCM's stage: latent consistency distillation of the MLD. */
-#include "batches.h"
 #include "chain.h"
-#include "latents.h"
+#include "latent_batch.h"
 #include "stage.h"
 #include "../engine/checkpoint.h"
 #include "../engine/distill.h"
-#include "../engine/rng.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,16 +12,19 @@ struct lcm_stage {
     const struct chain *c;
     struct denoiser teacher, online, target;
     struct text_source text;
-    struct latents latents;
-    struct batches batches;
+    struct latent_batch batch;
     struct distillation distillation;
 };
 
-static int prepare(void *context, int64_t step)
+static int prepare(void *context, int64_t step) { return latent_batch_prepare(&((struct lcm_stage *)context)->batch, "lcm", step); }
+
+static int fill(void *context, int64_t step, int number)
 {
     struct lcm_stage *s = context;
-    batches_make(&s->batches, "lcm", step);
-    return (s->batches.count + s->c->x->lcm_plan.piece - 1) / s->c->x->lcm_plan.piece;
+    const struct latent_choices choices = {.stream = "lcm", .numbers = s->distillation.points, .guided = 1,
+                                           .w_low = s->c->x->lcm_w_low, .w_high = s->c->x->lcm_w_high, .empty = -1};
+    latent_batch_fill(&s->batch, &choices, step, number);
+    return 0;
 }
 
 static void after(void *context, int64_t step)
@@ -38,56 +39,25 @@ static void after(void *context, int64_t step)
 static double piece(void *context, struct tape *t, int64_t step, int number, double terms[8])
 {
     struct lcm_stage *s = context;
-    const struct chain *c = s->c;
-    const struct batches *b = &s->batches;
-    int size = c->x->lcm_plan.piece, first = number * size, n = b->count - first < size ? b->count - first : size;
-    int width = s->latents.width, rows = s->online.size.latent_tokens, index[1024];
-    float w[1024];
-    const char *texts[1024];
-    size_t count = (size_t)n * (size_t)width;
-    float *z = malloc(count * sizeof *z + 64), *eps = malloc(count * sizeof *eps + 64);
-    float *post = malloc(count * sizeof *post + 64);
-    uint64_t at = ((uint64_t)step << 16) ^ (uint64_t)number;
-    uint64_t seed = c->x->lcm_plan.trainer.seed;
-    struct rng r = rng_make(seed, rng_stream("lcm/choices") ^ at);
-    double loss = 0;
+    struct latent_slot *l = &s->batch.slot[feed_slot(step)];
+    int first, n = latent_batch_piece(&s->batch, step, number, &first), width = s->batch.width, rows = s->online.size.latent_tokens;
+    size_t from = (size_t)first * (size_t)width;
     (void)terms;
-    if (!z || !eps || !post || n > 1024) {
-        tape_error(t, "out of memory");
-        goto out;
-    }
-    rng_fill_normal(seed, rng_stream("lcm/posterior") ^ at, 0, post, count);
-    rng_fill_normal(seed, rng_stream("lcm/noise") ^ at, 0, eps, count);
-    for (int i = 0; i < n; i++) {
-        const struct draw *d = &b->draws[first + i];
-        int crop = (int)rng_below(&r, (uint32_t)s->latents.crops);
-        size_t from = ((size_t)d->item * (size_t)s->latents.crops + (size_t)crop) * (size_t)width;
-        for (int k = 0; k < width; k++)
-            z[i * width + k] = s->latents.mu[from + (size_t)k] + s->latents.std[from + (size_t)k] * post[i * width + k];
-        index[i] = (int)rng_below(&r, (uint32_t)s->distillation.points);
-        w[i] = (float)(c->x->lcm_w_low + (c->x->lcm_w_high - c->x->lcm_w_low) * rng_uniform(&r));
-        texts[i] = b->items->list[d->item].captions[d->caption]->text;
-    }
     /* the text encoder is frozen: nothing of it is recorded */
     int recording = t->recording;
     float dropout = t->dropout;
     t->recording = 0;
     t->dropout = 0;
     struct tensor *text, *none;
-    text_source_run_guided(t, &s->text, texts, n, &text, &none);
+    text_source_run_guided(t, &s->text, l->texts + first, n, &text, &none);
     t->recording = recording;
     t->dropout = dropout;
     if (text && none) text->constant = none->constant = 1;
-    struct distill_input in = {.latent = tape_constant(t, z, n * rows, width / rows),
-                               .noise = tape_constant(t, eps, n * rows, width / rows),
-                               .index = index, .w = w, .text = text, .text_empty = none, .batch = n, .text_tokens = 1,
-                               .share = (float)n / (float)b->count};
-    loss = distill_run(t, &s->distillation, &s->teacher, &s->online, &s->target, &in, NULL);
-out:
-    free(z);
-    free(eps);
-    free(post);
-    return loss;
+    struct distill_input in = {.latent = tape_constant(t, l->z + from, n * rows, width / rows),
+                               .noise = tape_constant(t, l->eps + from, n * rows, width / rows),
+                               .index = l->number + first, .w = l->w + first, .text = text, .text_empty = none, .batch = n,
+                               .text_tokens = 1, .share = (float)n / (float)l->batches.count};
+    return distill_run(t, &s->distillation, &s->teacher, &s->online, &s->target, &in, NULL);
 }
 
 int train_lcm(struct chain *c, const char *path, struct error *e)
@@ -98,7 +68,7 @@ int train_lcm(struct chain *c, const char *path, struct error *e)
     struct stage stage = {.name = "lcm", .fingerprint = c->fingerprint[STAGE_LCM], .quiet = c->quiet, .stop_at = c->stop_at,
                           .save_every = 60};
     int rc = load_vae(c, &v, e);
-    if (!rc) rc = chain_latents(c, &v, &s.latents, e);
+    if (!rc) rc = chain_latents(c, &v, &s.batch.latents, e);
     vae_free(&v);
     if (!rc) rc = load_text_source(c, c->model[STAGE_MLD], &s.text, e);
     if (!rc) rc = load_denoiser(c, c->model[STAGE_MLD], 0, &s.teacher, e);
@@ -112,20 +82,20 @@ int train_lcm(struct chain *c, const char *path, struct error *e)
     }
     struct params *sets[1] = {&s.online.params};
     if (!rc) rc = trainer_create(&t, &c->device, sets, 1, &c->x->lcm_plan.trainer, e);
-    if (!rc) rc = batches_create(&s.batches, &c->set, &c->train, c->x->lcm_plan.batch, c->x->lcm_plan.trainer.seed, e);
+    if (!rc) rc = latent_batch_create(&s.batch, &c->set, &c->train, c->x->lcm_plan.batch, c->x->lcm_plan.piece, c->x->lcm_plan.trainer.seed, e);
     struct trainer_extra extra = {"target", s.target.params.x, s.target.params.total};
     stage.extra = &extra;
     stage.extras = 1;
     snprintf(stage.state_path, sizeof stage.state_path, "%s.state", path);
     snprintf(stage.log_path, sizeof stage.log_path, "%s.csv", path);
-    if (!rc) rc = stage_run(&stage, &t, prepare, piece, after, &s, e);
+    const struct feed_source source = {.prepare = prepare, .fill = fill, .context = &s};
+    if (!rc) rc = stage_run(&stage, &t, &source, piece, after, e);
     struct checkpoint_card card = chain_card(c, 1);
     struct checkpoint_part parts[2] = {{&s.online.params, "denoiser."}, {&s.text.own.params, "text."}};
     int own = s.text.kind == TEXT_SOURCE_OWN;
     if (!rc) rc = checkpoint_write(path, "motionlcm", c->fingerprint[STAGE_LCM], c->x->name, parts, own ? 2 : 1, own ? &s.text.own.vocabulary : NULL,
                                    &card, e);
-    batches_free(&s.batches);
-    latents_free(&s.latents);
+    latent_batch_free(&s.batch);
     if (t.device) trainer_free(&t);
     denoiser_free(&s.teacher);
     denoiser_free(&s.online);

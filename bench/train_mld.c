@@ -1,10 +1,8 @@
 /* The latent diffusion model's stage: denoiser and text encoder trained together. */
-#include "batches.h"
 #include "chain.h"
-#include "latents.h"
+#include "latent_batch.h"
 #include "stage.h"
 #include "../engine/checkpoint.h"
-#include "../engine/rng.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,56 +11,31 @@ struct mld_stage {
     const struct chain *c;
     struct denoiser *d;
     struct text_source *text;
-    struct latents latents;
-    struct batches batches;
+    struct latent_batch batch;
     struct noise_schedule schedule;
 };
 
-static int prepare(void *context, int64_t step)
+static int prepare(void *context, int64_t step) { return latent_batch_prepare(&((struct mld_stage *)context)->batch, "mld", step); }
+
+static int fill(void *context, int64_t step, int number)
 {
     struct mld_stage *s = context;
-    batches_make(&s->batches, "mld", step);
-    return (s->batches.count + s->c->x->mld_plan.piece - 1) / s->c->x->mld_plan.piece;
+    const struct latent_choices choices = {.stream = "mld", .numbers = TRAIN_STEPS, .empty = s->c->x->empty_probability};
+    latent_batch_fill(&s->batch, &choices, step, number);
+    return 0;
 }
 
 static double piece(void *context, struct tape *t, int64_t step, int number, double terms[8])
 {
     struct mld_stage *s = context;
-    const struct chain *c = s->c;
-    const struct batches *b = &s->batches;
-    int size = c->x->mld_plan.piece, first = number * size, n = b->count - first < size ? b->count - first : size;
-    int width = s->latents.width, timesteps[1024], rows = s->d->size.latent_tokens;
-    size_t count = (size_t)n * (size_t)width;
-    const char *texts[1024];
-    float *z = malloc(count * sizeof *z + 64), *eps = malloc(count * sizeof *eps + 64);
-    float *post = malloc(count * sizeof *post + 64);
-    double loss = 0;
-    uint64_t at = ((uint64_t)step << 16) ^ (uint64_t)number;
-    struct rng r = rng_make(c->x->seed, rng_stream("mld/choices") ^ at);
+    struct latent_slot *l = &s->batch.slot[feed_slot(step)];
+    int first, n = latent_batch_piece(&s->batch, step, number, &first), width = s->batch.width, rows = s->d->size.latent_tokens;
+    size_t from = (size_t)first * (size_t)width;
     (void)terms;
-    if (!z || !eps || !post || n > 1024) {
-        tape_error(t, "out of memory");
-        goto out;
-    }
-    rng_fill_normal(c->x->seed, rng_stream("mld/posterior") ^ at, 0, post, count);
-    rng_fill_normal(c->x->seed, rng_stream("mld/noise") ^ at, 0, eps, count);
-    for (int i = 0; i < n; i++) {
-        const struct draw *d = &b->draws[first + i];
-        int crop = (int)rng_below(&r, (uint32_t)s->latents.crops);
-        size_t from = ((size_t)d->item * (size_t)s->latents.crops + (size_t)crop) * (size_t)width;
-        for (int k = 0; k < width; k++)
-            z[i * width + k] = s->latents.mu[from + (size_t)k] + s->latents.std[from + (size_t)k] * post[i * width + k];
-        timesteps[i] = (int)rng_below(&r, TRAIN_STEPS);
-        texts[i] = rng_uniform(&r) < c->x->empty_probability ? "" : b->items->list[d->item].captions[d->caption]->text;
-    }
-    struct tensor *latent = tape_constant(t, z, n * rows, width / rows), *noise = tape_constant(t, eps, n * rows, width / rows);
-    struct tensor *text = text_source_run(t, s->text, texts, n);
-    loss = diffusion_run(t, &s->schedule, s->d, latent, noise, timesteps, text, n, 1, (float)n / (float)b->count);
-out:
-    free(z);
-    free(eps);
-    free(post);
-    return loss;
+    struct tensor *latent = tape_constant(t, l->z + from, n * rows, width / rows);
+    struct tensor *noise = tape_constant(t, l->eps + from, n * rows, width / rows);
+    struct tensor *text = text_source_run(t, s->text, l->texts + first, n);
+    return diffusion_run(t, &s->schedule, s->d, latent, noise, l->number + first, text, n, 1, (float)n / (float)l->batches.count);
 }
 
 static int vocabulary_of(const struct chain *c, struct vocabulary *v, struct error *e)
@@ -93,7 +66,7 @@ int train_mld(struct chain *c, const char *path, struct error *e)
     size.guidance_width = 0;
     noise_schedule_make(&s.schedule, 0.00085, 0.012);
     int rc = load_vae(c, &v, e);
-    if (!rc) rc = chain_latents(c, &v, &s.latents, e);
+    if (!rc) rc = chain_latents(c, &v, &s.batch.latents, e);
     vae_free(&v);
     int own = !c->x->text_folder[0], sets_count = own ? 2 : 1;      /* a published encoder is not trained */
     if (!rc && own) rc = vocabulary_of(c, &words, e);
@@ -104,15 +77,15 @@ int train_mld(struct chain *c, const char *path, struct error *e)
     if (!rc) rc = params_initialise(&d.params, c->x->seed + 2, e);
     struct params *sets[2] = {&d.params, &text.own.params};
     if (!rc) rc = trainer_create(&t, &c->device, sets, sets_count, &c->x->mld_plan.trainer, e);
-    if (!rc) rc = batches_create(&s.batches, &c->set, &c->train, c->x->mld_plan.batch, c->x->seed, e);
+    if (!rc) rc = latent_batch_create(&s.batch, &c->set, &c->train, c->x->mld_plan.batch, c->x->mld_plan.piece, c->x->seed, e);
     snprintf(stage.state_path, sizeof stage.state_path, "%s.state", path);
     snprintf(stage.log_path, sizeof stage.log_path, "%s.csv", path);
-    if (!rc) rc = stage_run(&stage, &t, prepare, piece, NULL, &s, e);
+    const struct feed_source source = {.prepare = prepare, .fill = fill, .context = &s};
+    if (!rc) rc = stage_run(&stage, &t, &source, piece, NULL, e);
     struct checkpoint_card card = chain_card(c, 0);
     struct checkpoint_part parts[2] = {{&d.params, "denoiser."}, {&text.own.params, "text."}};
     if (!rc) rc = checkpoint_write(path, "mld", c->fingerprint[STAGE_MLD], c->x->name, parts, sets_count, own ? &words : NULL, &card, e);
-    batches_free(&s.batches);
-    latents_free(&s.latents);
+    latent_batch_free(&s.batch);
     vocabulary_free(&words);
     if (t.device) trainer_free(&t);
     denoiser_free(&d);

@@ -4,6 +4,7 @@
 
 #include "batches.h"
 #include "chain.h"
+#include "feed.h"
 
 struct vae_training {
     const struct chain *chain;
@@ -11,7 +12,12 @@ struct vae_training {
     const char *stream;                 /* of batches and noise */
     struct vae vae;
     struct trainer trainer;
-    struct batches batches;
+    struct feed *feed;
+    /* the batches of two steps: draws, and each sample's place for its frames (rows), noise and length */
+    struct batches batches[2];
+    int rows;
+    float *motion[2], *noise[2];
+    int *lengths[2];
 };
 
 /* Cycle `number` (0: the first): fresh weights, or those of the model file `from` for a refinement, optimiser and

@@ -41,8 +41,9 @@ int training_speed_vae(struct chain *c, int steps, struct training_speed *out, s
             rc = vae_training_step(&t, e);
             if (i < 0) continue;
             seconds[i] = clock_seconds() - start;
+            const struct batches *b = &t.batches[feed_slot(t.trainer.step - 1)];
             flops[i] = 0;
-            for (int k = 0; k < t.batches.count; k++) flops[i] += vae_flops(&c->x->vae, t.batches.draws[k].length);
+            for (int k = 0; k < b->count; k++) flops[i] += vae_flops(&c->x->vae, b->draws[k].length);
         }
         double peak = out->peak;
         vae_training_close(&t);

@@ -84,6 +84,7 @@ struct device {
     int failed;              /* set when scratch memory ran out or the machine failed: results are void */
     const char *failure;     /* what failed, if the device can say; lives as long as the device. NULL: scratch memory */
     enum device_math math;   /* the caller may set it after opening */
+    int apart;               /* 1: computes while the host goes on, so batches are worth making ahead */
     size_t arena_floats;     /* an arena asks for at least so many at a time */
 
     /* --- the device itself: device_lane, device_close ------------------ */
