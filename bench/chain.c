@@ -2,6 +2,7 @@
 #include "published_models.h"
 #include "../engine/checkpoint.h"
 #include "../engine/file.h"
+#include "../engine/replay.h"
 #include "trajectory_file.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -211,6 +212,14 @@ static int fingerprints(struct chain *c, struct error *e)
 
 /* --- opening -------------------------------------------------------------------------- */
 
+/* The experiment's device, with graphs where it has them. */
+static int open_device(struct chain *c, struct error *e)
+{
+    struct device base;
+    int rc = device_open(&base, &c->x->device, e);
+    return rc ? rc : replay_open(&c->device, &base, e);
+}
+
 int chain_open(struct chain *c, struct experiment *x, const char *cache, struct error *e)
 {
     *c = (struct chain){.x = x, .quiet = c->quiet, .fresh = c->fresh};
@@ -229,7 +238,7 @@ int chain_open(struct chain *c, struct experiment *x, const char *cache, struct 
     }
     if (!rc && c->set.nfeats != x->vae.nfeats) x->vae.nfeats = c->set.nfeats;
     if (!rc) rc = items_build(&c->set, "train", &c->train, e);
-    if (!rc) rc = device_open(&c->device, &x->device, e);
+    if (!rc) rc = open_device(c, e);
     if (!rc) rc = lanes_create(&c->lanes, &c->device, e);
     if (rc) {
         chain_close(c);
@@ -247,7 +256,7 @@ int chain_open_bare(struct chain *c, struct experiment *x, struct error *e)
     c->x = x;
     c->set.nfeats = x->vae.nfeats;
     c->set.njoints = 22;
-    int rc = device_open(&c->device, &x->device, e);
+    int rc = open_device(c, e);
     if (!rc) rc = lanes_create(&c->lanes, &c->device, e);
     if (rc) chain_close(c);
     return rc;

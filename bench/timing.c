@@ -9,6 +9,7 @@
  *   batch   32 sentences at once, each motion of its own length; the time of all divided by 32. */
 #include "timing.h"
 #include "../engine/clock.h"
+#include "../engine/replay.h"
 #include "control_hints.h"
 #include "../metrics/latency.h"
 #include "progress.h"
@@ -24,7 +25,23 @@ static const char *const definitions[3] = {
     "AITS less the text encoder's share",
     "seconds of a batch of 32 sentences from caption strings to decoded features, divided by 32"};
 
-/* One run over `batch` sentences; stages are added up in clock. */
+/* One sentence, or a batch; may be done twice (replay.h). */
+struct work {
+    struct tape *tape;
+    const struct system *system;
+    const struct system_request *request;
+    struct stage_clock *clock;
+};
+
+static void generate(void *context)
+{
+    struct work *w = context;
+    memset(w->clock, 0, sizeof *w->clock);
+    tape_start(w->tape, 0, 0, 0, 0);
+    w->system->kind->generate(w->tape, w->system, w->request, w->clock);
+}
+
+/* One run over `batch` sentences; its stages go to clock. */
 static int run(struct tape *t, const struct chain *c, const struct timing_plan *plan, const struct system *s, int number, int batch,
                double *seconds, struct stage_clock *clock, struct error *e)
 {
@@ -66,9 +83,11 @@ static int run(struct tape *t, const struct chain *c, const struct timing_plan *
         q.mask = mask;
     }
     if (!rc) {
+        struct work w = {t, s, &q, clock};
+        const uint64_t shape[3] = {(uint64_t)(uintptr_t)s, (uint64_t)batch, (uint64_t)frames};
         double start = clock_seconds();
-        tape_start(t, 0, 0, 0, 0);
-        s->kind->generate(t, s, &q, clock);
+        if (plan->together) replay_run(t->device, replay_key("timing", shape, sizeof shape), generate, &w);
+        else generate(&w);                  /* latent tuning waits for its losses */
         t->device->synchronise(t->device);
         *seconds = clock_seconds() - start;
         rc = tape_failed(t, e);

@@ -18,6 +18,7 @@ int device_open(struct device *d, const struct device_choice *choice, struct err
     else if (device_open_check) rc = device_open_check(d, choice->threads, e);
     else rc = error_set(e, ERR_ENV, "check: only test programs have this device; use cpu or cuda");
     if (!rc) d->math = choice->math;
+    if (!rc) d->length_step = choice->kind == DEVICE_CUDA ? 8 : 1;
     if (!rc) d->apart = choice->kind != DEVICE_CPU;
     return rc;
 }

@@ -85,6 +85,7 @@ struct device {
     const char *failure;     /* what failed, if the device can say; lives as long as the device. NULL: scratch memory */
     enum device_math math;   /* the caller may set it after opening */
     int apart;               /* 1: computes while the host goes on, so batches are worth making ahead */
+    int length_step;         /* captions are padded to a multiple of so many tokens: fewer shapes to keep graphs of */
     size_t arena_floats;     /* an arena asks for at least so many at a time */
 
     /* --- the device itself: device_lane, device_close ------------------ */
@@ -101,6 +102,17 @@ struct device {
     void (*copy)(struct device *d, float *dst, const float *src, size_t count);
     void (*fill)(struct device *d, float *dst, float value, size_t count);
     void (*synchronise)(struct device *d);
+
+    /* --- graphs: operations captured once and launched as one, again and again (replay.h); NULL: the device has none --
+     * Host memory that the device reads by itself; an upload or an index that lies in it is read anew at each launch. */
+    void *(*host_alloc)(struct device *d, size_t bytes);   /* NULL when out of memory */
+    void (*host_release)(struct device *d, void *memory);
+    /* From here to capture_end operations are noted and not done; nothing may be allocated, waited for or fetched.
+     * 0: well. capture_end gives the graph, NULL: it cannot be had. */
+    int (*capture_begin)(struct device *d);
+    void *(*capture_end)(struct device *d);
+    void (*graph_launch)(struct device *d, void *graph);
+    void (*graph_free)(struct device *d, void *graph);
 
     /* --- linear: y (n,oc) = x (n,ic) · wᵀ + b, w (oc,ic) with rows ldw apart --
      * b may be NULL; add = 1 adds to y before the bias. With an activation,

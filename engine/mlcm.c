@@ -4,6 +4,7 @@
 #include "file.h"
 #include "npy.h"
 #include "latent_tuning.h"
+#include "replay.h"
 #include "rng.h"
 #include "sampler.h"
 #include "text_source.h"
@@ -214,7 +215,9 @@ static int open_device(struct mlcm *m, const struct mlcm_parts *parts, struct er
     if (kind < 0) return error_set(e, ERR_USAGE, "the device \"%.40s\" is not known; use cpu or cuda", parts->device);
     if (math < 0) return error_set(e, ERR_USAGE, "the GPU's arithmetic \"%.40s\" is not known; use fp32, tf32 or bf16", parts->gpu_math);
     const struct device_choice choice = {(enum device_kind)kind, (enum device_math)math, parts->threads};
-    return device_open(&m->device, &choice, e);
+    struct device base;
+    int rc = device_open(&base, &choice, e);
+    return rc ? rc : replay_open(&m->device, &base, e);
 }
 
 /* The published encoder of generators that have none of their own: the named folder, or text_encoder beside them. */
@@ -500,6 +503,32 @@ static struct tensor *run(struct mlcm *m, const struct generator *g, const struc
     return y;
 }
 
+/* One motion from the tape's start to features and joints on the device; may be done twice (replay.h). */
+struct work {
+    struct mlcm *m;
+    struct generator *g;
+    const struct sampler *sampler;
+    const char *text;
+    int frames, with_joints;
+    uint64_t seed;
+    const struct told *told;
+    struct tensor *features, *joints;
+};
+
+static void generate(void *context)
+{
+    struct work *w = context;
+    struct tape *t = &w->m->tape;
+    const struct checkpoint_card *card = &w->g->card;
+    int nf = card->nfeats;
+    tape_start(t, 0, 0, 0, 0);
+    w->features = run(w->m, w->g, w->sampler, w->text, w->frames, w->seed, w->told);
+    w->joints = NULL;
+    if (w->with_joints)
+        w->joints = op_recover_joints(t, w->features, tape_constant(t, card->mean, 1, nf), tape_constant(t, card->std, 1, nf), 1,
+                                      card->njoints);
+}
+
 int mlcm_generate(mlcm *m, const char *text, int frames, const struct mlcm_options *o, float *features, float *joints,
                   char *error, size_t error_size)
 {
@@ -533,20 +562,19 @@ int mlcm_generate_controlled(mlcm *m, const char *text, int frames, const struct
     if (rc) return give(&e, error, error_size);
     struct tape *t = &m->tape;
     struct device *d = &m->device;
-    tape_start(t, 0, 0, 0, 0);
-    struct tensor *y = run(m, g, &s, text, frames, o->seed, c ? &told : NULL);
+    struct work w = {m, g, &s, text, frames, joints != NULL, o->seed, c ? &told : NULL, NULL, NULL};
+    int shape[6] = {o->teacher, frames, s.steps, joints != NULL, c != NULL, (int)(guidance * 1000)};
+    if (c && c->tuning) generate(&w);
+    else replay_run(d, replay_key("generate", shape, sizeof shape), generate, &w);
     told_free(&told);
     rc = tape_failed(t, &e);
     if (!rc && joints) {
-        struct tensor *j = op_recover_joints(t, y, tape_constant(t, g->card.mean, 1, nf), tape_constant(t, g->card.std, 1, nf), 1,
-                                             mlcm_joints(m));
-        rc = tape_failed(t, &e);
-        if (!rc) d->download(d, joints, j->x, (size_t)frames * (size_t)mlcm_joints(m) * 3);
+        d->download(d, joints, w.joints->x, (size_t)frames * (size_t)mlcm_joints(m) * 3);
         for (size_t i = 0; i < (size_t)frames * (size_t)mlcm_joints(m) * 3 && !rc; i++)
             if (!isfinite(joints[i])) rc = error_set(&e, ERR_INTERNAL, "the model gives a non-finite motion; train it again");
     }
     if (!rc && features) {
-        d->download(d, features, y->x, (size_t)frames * (size_t)nf);
+        d->download(d, features, w.features->x, (size_t)frames * (size_t)nf);
         for (int i = 0; i < frames && !rc; i++)
             for (int k = 0; k < nf; k++) {
                 float *v = &features[(size_t)i * (size_t)nf + (size_t)k];

@@ -112,6 +112,8 @@ int sentence_encoder_tokens(const struct sentence_encoder *s, const char *const 
         starts[i + 1] = all.count;
         if (starts[i + 1] - starts[i] > *frames) *frames = starts[i + 1] - starts[i];
     }
+    int step = s->params.device ? s->params.device->length_step : 1, whole = step > 1 ? (*frames + step - 1) / step * step : *frames;
+    if (whole <= s->longest) *frames = whole;
     if (!rc) rc = fill_rows(s, &all, starts, n, *frames, ids, mask, e);
     if (rc) {
         free(*ids);

@@ -131,7 +131,7 @@ void text_encoder_free(struct text_encoder *x)
 struct tensor *text_encoder_run(struct tape *t, const struct text_encoder *x, const char *const *texts, int batch,
                                 int *numbers)
 {
-    int lengths[1024], longest = 1, empty = 0;
+    int lengths[1024], longest = 1, empty = 0, step = t->device->length_step;
     float keep[2][1024];
     if (batch < 1 || batch > 1024) {
         tape_error(t, "text encoder: a batch of %d sentences; use 1 to 1024", batch);
@@ -153,6 +153,7 @@ struct tensor *text_encoder_run(struct tape *t, const struct text_encoder *x, co
         blank = op_concat(t, parts, &one, 1, batch);
         if (empty == batch) return blank;
     }
+    if (step > 1) longest = (longest + step - 1) / step * step < TEXT_MAX_TOKENS ? (longest + step - 1) / step * step : TEXT_MAX_TOKENS;
     /* pack rows to the longest sentence of this batch */
     for (int b = 0; b < batch; b++) {
         int *to = numbers + b * longest, *from = numbers + b * TEXT_MAX_TOKENS;
