@@ -86,7 +86,7 @@ static int run(struct tape *t, const struct chain *c, const struct timing_plan *
         struct work w = {t, s, &q, clock};
         const uint64_t shape[3] = {(uint64_t)(uintptr_t)s, (uint64_t)batch, (uint64_t)frames};
         double start = clock_seconds();
-        if (plan->together) replay_run(t->device, replay_key("timing", shape, sizeof shape), generate, &w);
+        if (s->kind != &system_motionlcm_tuning) replay_run(t->device, replay_key("timing", shape, sizeof shape), generate, &w);
         else generate(&w);                  /* latent tuning waits for its losses */
         t->device->synchronise(t->device);
         *seconds = clock_seconds() - start;

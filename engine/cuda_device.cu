@@ -76,6 +76,12 @@ static void fill_table(struct device *d)
     d->copy = cuda_copy;
     d->fill = cuda_fill;
     d->synchronise = cuda_synchronise;
+    d->host_alloc = cuda_host_alloc;
+    d->host_release = cuda_host_release;
+    d->capture_begin = cuda_capture_begin;
+    d->capture_end = cuda_capture_end;
+    d->graph_launch = cuda_graph_launch;
+    d->graph_free = cuda_graph_free;
     d->linear = cuda_linear;
     d->linear_backward = cuda_linear_backward;
     d->packed_count = cuda_packed_count;

@@ -29,6 +29,7 @@ struct cuda_state {
     void *blas_memory;
     struct cuda_block *scratch;    /* newest first: the largest; older ones stay, a captured graph may hold them */
     struct cuda_block *pinned;     /* constants of captured graphs */
+    struct cuda_block *given;      /* pinned: what host_alloc gave; graphs read it at each launch */
     size_t scratch_used;           /* bytes of the newest block that the running operation took */
     char *stage[CUDA_STAGES];      /* pinned: uploads pass through */
     cudaEvent_t staged[CUDA_STAGES];

@@ -68,10 +68,14 @@ float *cuda_scratch(struct device *d, size_t count) { return (float *)scratch_by
 
 /* --- copies -------------------------------------------------------------------------- */
 
-/* A captured copy reads its source again at each replay: it gets memory of its own that stays. */
+/* A captured copy reads its source again at each launch. Memory of host_alloc is read itself; any other gets a copy that stays. */
 static void upload_captured(struct device *d, void *dst, const void *host, size_t bytes)
 {
     struct cuda_state *s = cuda_state_of(d);
+    if (cuda_is_given(d, host, bytes)) {
+        cuda_well(d, cudaMemcpyAsync(dst, host, bytes, cudaMemcpyHostToDevice, s->stream), "an upload", bytes);
+        return;
+    }
     if (!s->pinned || s->pinned->size - s->pinned->used < bytes) {
         size_t size = bytes > CUDA_STAGE_BYTES ? bytes : CUDA_STAGE_BYTES;
         if (!block_new(d, &s->pinned, size, 1)) return;
