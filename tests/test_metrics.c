@@ -158,7 +158,16 @@ static void test_interval(void **state)
     near(i.ci95, 1.96 * sqrt(1.25) / 2, 1e-14);
     assert_int_equal(interval_mean(values, 1, &i, &e), 0);
     near(i.ci95, 0, 0);
+    /* t of 3 and of 1 degrees of freedom at 0.975, from the tables: 3.182446, 12.706205 */
+    assert_int_equal(interval_student(values, 4, &i, &e), 0);
+    near(i.mean, 2.5, 1e-15);
+    near(i.ci95, 3.182446305 * sqrt(5.0 / 3) / 2, 1e-8);
+    assert_int_equal(interval_student(values, 2, &i, &e), 0);
+    near(i.ci95, 12.706204736 * 0.5, 1e-8);
+    assert_int_equal(interval_student(values, 1, &i, &e), 0);
+    near(i.ci95, 0, 0);
     const double bad[] = {1, NAN};
+    assert_int_equal(interval_student(bad, 2, &i, &e), ERR_INPUT);
     assert_int_equal(interval_mean(bad, 2, &i, &e), ERR_INPUT);
     assert_int_equal(interval_mean(values, 0, &i, &e), ERR_INPUT);
 }

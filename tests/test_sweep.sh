@@ -93,6 +93,18 @@ case $? in
     *) check 1 "the document's numbers: $(cat "$folder/out")" ;;
 esac
 
+# --- two processes that need the same stages ----------------------------------------------------
+"$mlcm" train mld --config "$folder/base.json" --cache "$folder/shared" >"$folder/first" 2>&1 </dev/null &
+pid=$!
+"$mlcm" train mld --config "$folder/base.json" --cache "$folder/shared" >"$folder/second" 2>&1 </dev/null
+[ $? = 0 ] && wait $pid
+check $? "two processes that train the same: $(cat "$folder/first" "$folder/second")"
+for stage in vae mld; do
+    same "$(ls "$folder"/one/$stage-*.h5)" "$(ls "$folder"/shared/$stage-*.h5)" "$stage of two processes at once"
+done
+[ -z "$(compgen -G "$folder/shared/*.lock")$(compgen -G "$folder/shared/*.state")" ]
+check $? "two processes that train the same leave locks or states behind"
+
 # --- nothing is done again --------------------------------------------------------------------
 before=$(stat -c '%n %Y %i' "$folder"/one/*)
 sweep "$folder/one" "$folder/out_again" --jobs 3
@@ -232,8 +244,7 @@ PATH=/nonexistent "$mlcm" sweep --config "$folder/sweep.json" --cache "$odd" --o
 check $? "--slurm without sbatch: $(cat "$folder/err")"
 
 # --- processes of MPI ------------------------------------------------------------------------------------
-mkdir "$folder/mpi" "$folder/ranks"
-cp "$folder"/one/{evaluator,vae,mld}-*.h5 "$folder/mpi"
+mkdir "$folder/ranks"
 cp "$folder"/one/{evaluator,vae,mld}-*.h5 "$folder/ranks"
 # as its environment looks, without it
 OMPI_COMM_WORLD_RANK=1 OMPI_COMM_WORLD_SIZE=2 PMIX_NAMESPACE=test sweep "$folder/ranks" "$folder/out_ranks"
