@@ -69,8 +69,8 @@ $(BUILD)/cuda_host/engine/%.o: engine/%.cu | packages
 $(BUILD)/cuda_host/%.o: tests/cuda_host/%.cpp | packages
 	@mkdir -p $(@D)
 	$(CXX) $(CXXFLAGS) -c -o $@ $<
-$(BUILD)/test_cuda_host $(BUILD)/mlcm_cuda_host: $(HOST_CUDA_OBJ)
-$(BUILD)/test_cuda_host: LDLIBS += -lstdc++
+$(BUILD)/test_cuda_host $(BUILD)/test_replay $(BUILD)/mlcm_cuda_host: $(HOST_CUDA_OBJ)
+$(BUILD)/test_cuda_host $(BUILD)/test_replay: LDLIBS += -lstdc++
 $(BUILD)/mlcm_cuda_host: $(BENCH_OBJ) $(BUILD)/libmlcm.a
 	$(CC) $(CFLAGS) -o $@ $(BENCH_OBJ) $(HOST_CUDA_OBJ) $(BUILD)/libmlcm.a $(LDLIBS) -lstdc++
 
