@@ -1,4 +1,4 @@
-# mlcm: make | make test | make bench-bandai | make reproduce-bandai | make install
+# mlcm: make | make bench | make test | make bench-bandai | make reproduce-bandai | make install
 CC      ?= gcc
 BUILD   ?= build
 PREFIX  ?= /usr/local
@@ -150,6 +150,12 @@ fuzz-replay:
 	@$(PARALLEL) replays BUILD=build/asan CFLAGS="$(SANITIZE)"
 	@scripts/fuzz_replay.sh build/asan $(TARGET)
 
+# With the procedural set and the small models that come along: no download.
+bench reproduce-default:
+	@scripts/install.sh
+	@$(PARALLEL) all
+	@MODE=$(@:%-default=%) BUILD=$(BUILD) scripts/bench_default.sh
+
 bench-bandai reproduce-bandai:
 	@scripts/install.sh
 	@$(PARALLEL) all
@@ -184,6 +190,8 @@ clean:
 
 help:
 	@echo "make                   the program $(BUILD)/mlcm and $(BUILD)/libmlcm.a"
+	@echo "make bench             Tables 1 and 2 on a generated set with the models that come along, and a report: two minutes"
+	@echo "make reproduce-default train these models from nothing and compare their hashes"
 	@echo "make bench-bandai      the main job: measure the committed models on real motions"
 	@echo "make reproduce-bandai  train these models first, from the raw recordings"
 	@echo "make test              install missing packages, build, run every test"
@@ -195,6 +203,6 @@ help:
 	@echo "make clean             remove $(BUILD)/"
 	@echo "variables: CC, CUDA (1: with the GPU device), CFLAGS (-O3 -g), ARCH (native; x86-64-v3 to build for other machines), BUILD"
 
-.PHONY: all always docs packages tests test asan fuzz fuzzers fuzz-replay replays bench-bandai reproduce-bandai portable install clean help
+.PHONY: all always docs packages tests test asan fuzz fuzzers fuzz-replay replays bench reproduce-default bench-bandai reproduce-bandai portable install clean help
 .SECONDARY:
 -include $(LIB_OBJ:.o=.d) $(BENCH_OBJ:.o=.d) $(wildcard $(BUILD)/tests/*.d $(BUILD)/tests/fuzz/*.d) $(HOST_CUDA_OBJ:.o=.d)
