@@ -93,9 +93,9 @@ out:
     return z;
 }
 
-const struct system_kind system_vae = {"vae", "VAE reconstruction", 0, 1, reconstruct, 0};
-const struct system_kind system_prior = {"prior", "Decoded prior", 0, 0, decode_prior, 0};
-const struct system_kind system_mld = {"mld", "MLD", 1, 0, sample, 0};
-const struct system_kind system_motionlcm = {"motionlcm", "MotionLCM", 1, 0, sample, 0};
-const struct system_kind system_mld_control = {"mld_control", "MLD with ControlNet", 1, 0, sample, 1};
-const struct system_kind system_motionlcm_control = {"motionlcm_control", "MotionLCM with ControlNet", 1, 0, sample, 1};
+const struct system_kind system_vae = {.name = "vae", .family = "VAE reconstruction", .reads_reference = 1, .generate = reconstruct};
+const struct system_kind system_prior = {.name = "prior", .family = "Decoded prior", .generate = decode_prior};
+const struct system_kind system_mld = {.name = "mld", .family = "MLD", .sampled = 1, .generate = sample};
+const struct system_kind system_motionlcm = {.name = "motionlcm", .family = "MotionLCM", .sampled = 1, .generate = sample};
+const struct system_kind system_mld_control = {.name = "mld_control", .family = "MLD with ControlNet", .sampled = 1, .controlled = 1, .generate = sample};
+const struct system_kind system_motionlcm_control = {.name = "motionlcm_control", .family = "MotionLCM with ControlNet", .sampled = 1, .controlled = 1, .generate = sample};

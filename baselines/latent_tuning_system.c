@@ -75,4 +75,4 @@ out:
     return y;
 }
 
-const struct system_kind system_motionlcm_tuning = {"motionlcm_tuning", "MotionLCM, latent tuning", 1, 0, tune, 1};
+const struct system_kind system_motionlcm_tuning = {.name = "motionlcm_tuning", .family = "MotionLCM, latent tuning", .sampled = 1, .controlled = 1, .generate = tune};

@@ -1,7 +1,8 @@
 /* A text-to-motion system as the harness runs it: captions and lengths in, features out.
  *
  * One registry for every row of the tables. A new system adds a file with its
- * `generate` and a line in registry.c; the harness needs no change. */
+ * `generate` and a line in registry.c, and a declaration at the end of this file; the
+ * harness needs no change. */
 #ifndef MLCM_SYSTEM_H
 #define MLCM_SYSTEM_H
 
@@ -32,12 +33,16 @@ struct system;
 struct system_kind {
     const char *name;             /* in experiment files: "motionlcm" */
     const char *family;           /* in tables: "MotionLCM" */
-    int sampled;                  /* has sampling steps */
+    int sampled;                  /* generates from captions: it is timed and competes in the tables */
     int reads_reference;          /* reconstructs a real motion instead of reading the caption */
     /* Normalised features (batch·frames, nfeats), zero beyond each length; NULL with the tape's error. */
     struct tensor *(*generate)(struct tape *t, const struct system *s, const struct system_request *r,
                                struct stage_clock *clock);
     int controlled;               /* needs a control signal */
+    /* A system with networks of its own, NULL otherwise: reads them once from `file`, which the experiment's model entry
+     * names ("" if it does not), into s->own; close frees them. The experiment's networks are not opened for it. */
+    int (*open)(struct system *s, const char *file, struct device *d, struct error *e);
+    void (*close)(struct system *s);
 };
 
 /* An opened system. The networks are the caller's and may serve several systems. */
@@ -47,6 +52,8 @@ struct system {
     const struct text_source *text;
     const struct denoiser *denoiser;
     struct sampler sampler;
+    int nfeats;                       /* of a feature row */
+    void *own;                        /* what kind->open made */
     /* motion control: NULL and 0 without */
     const struct controlnet *controlnet;
     const struct trajectory_encoder *trajectory;

@@ -36,12 +36,6 @@ static void on_note(void *context, const char *line)
     t->notes++;
 }
 
-static int known_source(const char *source)
-{
-    return !strcmp(source, "bandai") || !strcmp(source, "humanml3d") || !strcmp(source, "kit") ||
-           !strcmp(source, "bvh") || !strcmp(source, "procedural");
-}
-
 /* The command line of data build. */
 struct request {
     const char *source, *root, *out, *map, *glove;
@@ -49,20 +43,55 @@ struct request {
     uint64_t seed;
 };
 
-static int build(const struct request *q, const struct build_listener *listener, struct set *set,
-                 struct error *e)
+static int from_procedural(const struct request *q, const struct build_listener *listener, struct set_builder **b, struct error *e)
 {
-    struct set_builder *b = NULL;
-    int rc;
-    if (strcmp(q->source, "bandai") == 0)
-        rc = build_bandai(q->root, listener, &b, e);
-    else if (strcmp(q->source, "bvh") == 0)
-        rc = build_bvh(q->root, q->map, listener, &b, e);
-    else if (strcmp(q->source, "procedural") == 0)
-        rc = build_procedural(q->clips, q->seed, listener, &b, e);
-    else
-        rc = build_humanml3d(q->root, q->glove, strcmp(q->source, "kit") == 0, listener, &b, e);
-    return rc ? rc : set_builder_finish(b, set, e);
+    return build_procedural(q->clips, q->seed, listener, b, e);
+}
+
+static int from_bandai(const struct request *q, const struct build_listener *listener, struct set_builder **b, struct error *e)
+{
+    return build_bandai(q->root, listener, b, e);
+}
+
+static int from_bvh(const struct request *q, const struct build_listener *listener, struct set_builder **b, struct error *e)
+{
+    return build_bvh(q->root, q->map, listener, b, e);
+}
+
+static int from_humanml3d(const struct request *q, const struct build_listener *listener, struct set_builder **b, struct error *e)
+{
+    return build_humanml3d(q->root, q->glove, 0, listener, b, e);
+}
+
+static int from_kit(const struct request *q, const struct build_listener *listener, struct set_builder **b, struct error *e)
+{
+    return build_humanml3d(q->root, q->glove, 1, listener, b, e);
+}
+
+/* Where sets come from. A new source is a build function (datasets/build.h) and a row here. */
+static const struct source {
+    const char *name;
+    int needs_root;
+    int (*build)(const struct request *q, const struct build_listener *listener, struct set_builder **b, struct error *e);
+} sources[] = {
+    {"procedural", 0, from_procedural}, {"bandai", 1, from_bandai}, {"humanml3d", 1, from_humanml3d}, {"kit", 1, from_kit},
+    {"bvh", 1, from_bvh},
+};
+enum { SOURCES = sizeof sources / sizeof *sources };
+
+static const struct source *find_source(const char *name)
+{
+    for (int i = 0; i < SOURCES; i++)
+        if (!strcmp(sources[i].name, name)) return &sources[i];
+    return NULL;
+}
+
+/* "procedural|bandai|…" into text. */
+static const char *source_names(char text[200])
+{
+    *text = 0;
+    for (int i = 0; i < SOURCES; i++) snprintf(text + strlen(text), 200 - strlen(text), "%s%s", i ? "|" : "", sources[i].name);
+    return text;
 }
 
 static int data_build(int argc, char **argv)
@@ -70,8 +99,10 @@ static int data_build(int argc, char **argv)
     struct error e = {0};
     struct request q = {.clips = 400, .seed = 1};
     struct talk talk = {0};
+    char names[200];
+    const struct source *from = NULL;
     const struct option_row options[] = {
-        {.name = "source", .text = &q.source, .value = "procedural|bandai|humanml3d|kit|bvh", .help = "where the motions come from; procedural needs no data"},
+        {.name = "source", .text = &q.source, .value = source_names(names), .help = "where the motions come from; procedural needs no data"},
         {.name = "root", .text = &q.root, .value = "DIR", .help = "the folder of the raw data (bandai, bvh: or a .tar.xz)"},
         {.name = "out", .text = &q.out, .value = "SET.h5", .help = "the packed set to write"},
         {.name = "map", .text = &q.map, .value = "FILE", .help = "bvh: joint map (default: Bandai Namco's skeleton)"},
@@ -96,16 +127,18 @@ static int data_build(int argc, char **argv)
     }
     if (!q.source || !q.out)
         error_set(&e, ERR_USAGE, "data build needs --source and --out; see mlcm data build --help");
-    else if (!known_source(q.source))
-        error_set(&e, ERR_USAGE, "unknown source \"%.40s\": bandai, humanml3d, kit, bvh or procedural", q.source);
-    else if (!q.root && strcmp(q.source, "procedural") != 0)
+    else if (!(from = find_source(q.source)))
+        error_set(&e, ERR_USAGE, "unknown source \"%.40s\": it is one of %s", q.source, names);
+    else if (!q.root && from->needs_root)
         error_set(&e, ERR_USAGE, "data build --source %s needs --root, the folder of the raw data", q.source);
     if (e.code)
         return command_fail(&e);
 
     const struct build_listener listener = {&talk, on_progress, on_note};
     struct set set;
-    int rc = build(&q, &listener, &set, &e);
+    struct set_builder *b = NULL;
+    int rc = from->build(&q, &listener, &b, &e);
+    if (!rc) rc = set_builder_finish(b, &set, &e);
     if (talk.started) {
         if (rc)
             progress_clear(&talk.bar);

@@ -331,7 +331,7 @@ static void read_checkpoint(struct section *item, struct experiment *x, struct m
 static void read_models(struct section *s, struct experiment *x)
 {
     static const char *const keys[] = {"name", "system", "steps", "guidance", "control", "replications", "checkpoint", "optional",
-                                       NULL};
+                                       "file", NULL};
     const cJSON *list = NULL;
     if (!s->rc) s->rc = json_array(s->root, "models", &list, 1, MAX_MODELS, s->e);
     if (s->rc) return;
@@ -349,10 +349,13 @@ static void read_models(struct section *s, struct experiment *x)
         whole(&item, "steps", &m->steps, 0, 1000);
         real(&item, "guidance", &m->guidance, 0, 100);
         whole(&item, "replications", &m->replications, 1, 1000);
+        word(&item, "file", m->file, sizeof m->file);
         s->rc = item.rc;
         if (!s->rc && (!m->name[0] || !m->system[0]))
             s->rc = error_set(s->e, ERR_INPUT, "%s needs a name and a system", path);
         if (!s->rc) s->rc = known_system(m->system, path, s->e);
+        if (!s->rc && m->file[0] && !system_find(m->system)->open)
+            s->rc = error_set(s->e, ERR_INPUT, "%s.file: %s has no networks of its own; leave it out", path, m->system);
         if (!s->rc) {
             read_variant(&item, x, m);
             if (!item.rc) read_checkpoint(&item, x, m);

@@ -50,6 +50,7 @@ struct model_entry {
     int replications;             /* of this row; 0: the protocol's. Costly rows may have fewer */
     int variant;                  /* of the control section, which trained its ControlNet; 0: the section itself */
     int checkpoint;               /* 1 + the number of the published checkpoint that it is loaded from; 0: the chain's stages */
+    char file[1024];              /* of a system with networks of its own; "" = none */
     int optional;                 /* left out, and said so, where that checkpoint is not there */
 };
 

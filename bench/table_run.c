@@ -47,6 +47,8 @@ int loaded_open(struct loaded *l, struct chain *c, int with_evaluator, struct er
         if (!rc && latent[mld]) rc = load_control(c, mld, c->model[mld], &l->control_mld[i], &l->trajectory_mld[i], e);
     }
     if (!rc) rc = loaded_pack(l, c->x, e);
+    for (int i = 0; i < c->x->model_count && !rc; i++)
+        if (l->systems[i].kind->open) rc = l->systems[i].kind->open(&l->systems[i], c->x->models[i].file, &c->device, e);
     if (rc) loaded_close(l);
     return rc;
 }
@@ -84,6 +86,8 @@ int loaded_pack(struct loaded *l, const struct experiment *x, struct error *e)
 
 void loaded_close(struct loaded *l)
 {
+    for (int i = 0; i < MAX_MODELS; i++)
+        if (l->systems[i].own) l->systems[i].kind->close(&l->systems[i]);
     vae_free(&l->vae);
     text_source_free(&l->text);
     denoiser_free(&l->mld);
@@ -107,9 +111,13 @@ int loaded_system(struct loaded *l, const struct experiment *x, const struct mod
                          "\"control\" mld_control, motionlcm_control, motionlcm_tuning", x->path, m->name, m->system);
     if (kind->controlled && !x->control.given)
         return error_set(e, ERR_INPUT, "%s: model '%s' needs a section \"control\"; add one", x->path, m->name);
-    *s = (struct system){.kind = kind, .vae = &l->vae, .text = &l->text, .joints = l->set->njoints,
+    *s = (struct system){.kind = kind, .vae = &l->vae, .text = &l->text, .nfeats = l->set->nfeats, .joints = l->set->njoints,
                          .tuning_steps = x->control.tuning_steps, .mean = l->set->mean, .std = l->set->std,
                          .raw_mean = l->set->raw_mean, .raw_std = l->set->raw_std};
+    if (kind->open) {
+        s->sampler = (struct sampler){.steps = m->steps, .guidance = (float)m->guidance};
+        return 0;
+    }
     double guidance = m->guidance;
     struct published_networks *own = m->checkpoint ? &l->published[m->checkpoint - 1] : NULL;
     int generation = m->checkpoint ? l->chain->published[m->checkpoint - 1].generation : x->lcm_generation;
@@ -203,6 +211,10 @@ static int run_identity(const struct chain *c, const struct table_options *o, ch
         if (chain_has(c, (enum stage_kind)s)) sha256_add(h, c->fingerprint[s], strlen(c->fingerprint[s]));
     for (int k = 0; k < MAX_PUBLISHED; k++) sha256_add(h, c->published[k].sha256, strlen(c->published[k].sha256));
     for (int i = 0; i < c->absent_count; i++) sha256_add(h, c->absent[i].model, strlen(c->absent[i].model));
+    char own[65];
+    struct error unread;
+    for (int i = 0; i < c->x->model_count; i++)
+        if (c->x->models[i].file[0] && !sha256_file(c->x->models[i].file, own, &unread)) sha256_add(h, own, strlen(own));
     sha256_add(h, c->text_encoder, strlen(c->text_encoder));
     sha256_add(h, c->set.sha256, strlen(c->set.sha256));
     char trajectory[65];
@@ -272,14 +284,15 @@ static int describe_run(const struct chain *c, const struct loaded *l, const str
         snprintf(m.family, sizeof m.family, "%s", s->kind->family);
         int k = x->models[i].checkpoint - 1;
         const struct transformer_size *t = &s->vae->size.transformer;
-        snprintf(m.size, sizeof m.size, "%dx%d", t->width, t->layers);
+        if (t->width) snprintf(m.size, sizeof m.size, "%dx%d", t->width, t->layers);
         int from = s->kind == &system_mld                 ? STAGE_MLD
                    : s->kind == &system_mld_control       ? STAGE_CONTROL_MLD + x->models[i].variant
                    : s->kind == &system_motionlcm_control ? STAGE_CONTROL + x->models[i].variant
                    : s->kind->sampled                     ? STAGE_LCM
                                                           : STAGE_VAE;
         if (k >= 0) memcpy(m.checkpoint_sha256, c->published[k].sha256, sizeof m.checkpoint_sha256);
-        else rc = sha256_file(c->model[from], m.checkpoint_sha256, e);
+        else if (!s->kind->open) rc = sha256_file(c->model[from], m.checkpoint_sha256, e);
+        else if (x->models[i].file[0]) rc = sha256_file(x->models[i].file, m.checkpoint_sha256, e);
         if (!rc) rc = results_add_model(r, &m, e);
     }
     if (!rc && x->published.given) rc = chain_published_files(c, add_file, r, e);
