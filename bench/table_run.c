@@ -220,7 +220,9 @@ static int run_identity(const struct chain *c, const struct table_options *o, ch
     char trajectory[65];
     struct error ignored;
     if (c->x->control.told && !sha256_file(c->x->control.trajectory, trajectory, &ignored)) sha256_add(h, trajectory, strlen(trajectory));
-    sha256_add(h, version_commit(), strlen(version_commit()));   /* another build may measure otherwise */
+    sha256_add(h, version_commit(), strlen(version_commit()));   /* another build may measure otherwise; */
+    if (strstr(version_commit(), "dirty") || !strcmp(version_commit(), "unknown"))   /* without a commit, the program says which */
+        if (!sha256_file("/proc/self/exe", own, &unread)) sha256_add(h, own, strlen(own));
     sha256_add(h, &o->limit, sizeof o->limit);
     if (o->split) sha256_add(h, o->split, strlen(o->split));
     return sha256_text(h, header);

@@ -230,6 +230,8 @@ done
 ! grep -q AITS_batch_32 "$folder/single.json" && grep -q AITS_without_text "$folder/single.json" &&
     ! grep -q '"AITS"' "$folder/batch.json" && grep -q AITS_batch_32 "$folder/batch.json"
 check $? "time --scenario single and batch: other rows than theirs"
+sed 's/"system": "vae"}/"system": "vae", "file": "own.h5"}/' "$experiment" >"$folder/file.json"
+refuses 3 'no networks of its own' time --config "$folder/file.json" --json "$folder/result"
 refuses 2 'is of --scenario stream' time --config "$experiment" --model results/weights/bandai_small --json "$folder/result"
 refuses 2 'is of --random-weights' time --config "$experiment" --frames 60 --json "$folder/result"
 runs 0 info "$folder/time.json"
