@@ -175,7 +175,9 @@ static void print_help(FILE *out)
             "    stick-figure motions and random models in the layout of the published files\n"
             "mlcm data features --joints IN.npy|IN.bvh --out OUT.npy\n"
             "mlcm data joints --features IN.npy --out OUT.npy\n"
-            "    the motion representation as a tool, both ways\n");
+            "    the motion representation as a tool, both ways\n"
+            "mlcm data bvh --motion IN.npy --out OUT.bvh\n"
+            "    joints or features as a motion capture file for animation programs\n");
 }
 
 int cmd_data(int argc, char **argv)
@@ -184,7 +186,7 @@ int cmd_data(int argc, char **argv)
         const char *name;
         int (*run)(int, char **);
     } verbs[] = {{"build", data_build}, {"doctor", data_doctor}, {"features", data_features},
-                 {"joints", data_joints}, {"synthetic", data_synthetic}};
+                 {"joints", data_joints}, {"bvh", data_bvh}, {"synthetic", data_synthetic}};
     struct error e = {0};
     if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
         print_help(argc < 2 ? stderr : stdout);
@@ -193,6 +195,6 @@ int cmd_data(int argc, char **argv)
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
         if (!strcmp(verbs[i].name, argv[1]))
             return verbs[i].run(argc - 1, argv + 1);
-    error_set(&e, ERR_USAGE, "unknown verb \"data %.40s\"; build, doctor, features, joints or synthetic", argv[1]);
+    error_set(&e, ERR_USAGE, "unknown verb \"data %.40s\"; build, doctor, features, joints, bvh or synthetic", argv[1]);
     return command_fail(&e);
 }

@@ -10,22 +10,28 @@
 #include "device_option.h"
 #include "frame_writer.h"
 #include "generate_stream.h"
+#include "motion_file.h"
 #include "strips.h"
 #include "trajectory_file.h"
 #include <stdlib.h>
 #include <string.h>
 
-static int write_motion(const mlcm *m, const char *path, const char *text, const float *features, const float *joints, int frames,
-                        int as_joints, struct error *e)
+/* Where joints were told to be; empty without --control. */
+struct told {
+    float *positions;
+    unsigned char *mask;
+};
+
+static int write_motion(const char *path, const struct motion_file *m, int as_joints, struct error *e)
 {
-    int shape[3] = {frames, as_joints ? mlcm_joints(m) : mlcm_features(m), 3};
+    int shape[3] = {m->frames, as_joints ? m->njoints : m->nfeatures, 3};
+    if (motion_file_known(path)) return motion_file_write(path, m, e);
     if (file_has_ending(path, ".svg")) {
-        const struct skeleton *k = skeleton_of_joints(mlcm_joints(m));
-        if (!k)
-            return error_set(e, ERR_INPUT, "no skeleton is known with the model's %d joints; write a .npy file", mlcm_joints(m));
-        return strip_write(path, &joints, &frames, &text, 1, k, 12, e);
+        const struct skeleton *k = skeleton_of_joints(m->njoints);
+        if (!k) return error_set(e, ERR_INPUT, "no skeleton is known with the model's %d joints; write a .npy file", m->njoints);
+        return strip_write(path, &m->joints, &m->frames, &m->text, 1, k, 12, e);
     }
-    return as_joints ? npy_write_float(path, 3, shape, joints, e) : npy_write_float(path, 2, shape, features, e);
+    return as_joints ? npy_write_float(path, 3, shape, m->joints, e) : npy_write_float(path, 2, shape, m->features, e);
 }
 
 /* What a trajectory tells, on a clip of `frames`. */
@@ -44,11 +50,11 @@ static int read_control(mlcm *m, const char *path, int frames, int teacher, int 
 
 /* One motion that is told where to be; says how near it came. */
 static int generate_controlled(mlcm *m, const char *text, int frames, const struct mlcm_options *o, const char *path, int tuning,
-                               float *features, float *joints, struct error *e)
+                               float *features, float *joints, struct told *told, struct error *e)
 {
     size_t keys = (size_t)frames * (size_t)mlcm_joints(m);
-    float *positions = malloc(keys * 3 * sizeof *positions);
-    unsigned char *mask = malloc(keys);
+    float *positions = told->positions = malloc(keys * 3 * sizeof *positions);
+    unsigned char *mask = told->mask = malloc(keys);
     struct control_errors errors = {0};
     int rc = positions && mask ? read_control(m, path, frames, o->teacher, tuning, positions, mask, e) : error_memory(e, "a trajectory");
     const struct mlcm_control control = {positions, mask, tuning};
@@ -57,8 +63,6 @@ static int generate_controlled(mlcm *m, const char *text, int frames, const stru
     if (!rc)
         fprintf(stderr, "mlcm: %s: %d points told, missed by %.1f cm on average\n", path, control_keypoints(mask, frames, mlcm_joints(m)),
                 100 * errors.average);
-    free(positions);
-    free(mask);
     return rc;
 }
 
@@ -92,7 +96,7 @@ int cmd_generate(int argc, char **argv)
         {.name = "overlap", .integer = &overlap, .low = 1, .high = 190, .value = "N", .help = "with several texts: frames that segments share (the ControlNet's, or a third)"},
         {.name = "plain", .flag = &plain, .help = "with several texts: join them without the ControlNet"},
         {.name = "rows", .text = &rows, .value = "jsonl|csv", .help = "with -o - (jsonl)"},
-        {.name = "out", .letter = 'o', .text = &out, .value = "FILE", .help = "FILE.npy, or FILE.svg for strips of poses; of several texts also FILE.csv, FILE.jsonl, -"},
+        {.name = "out", .letter = 'o', .text = &out, .value = "FILE", .help = "FILE.npy, .bvh (for Blender), .h5, .html (a moving skeleton) or .svg (strips); of several texts also .csv, .jsonl, -"},
         {.name = "model", .text = &model, .value = "DIR", .help = "folder with vae.h5, lcm.h5, mld.h5, or of MotionLCM's published files (results/weights/bandai_small)"},
         {.name = "generation", .integer = &parts.generation, .low = 1, .high = 2, .value = "N", .help = "of published files: 1 or 2 (1)"},
         {.name = "text-encoder", .text = &parts.text_encoder, .value = "DIR", .help = "folder of a published text encoder, for models trained with one (DIR/text_encoder)"},
@@ -103,8 +107,8 @@ int cmd_generate(int argc, char **argv)
         {0}};
     const struct command_form form = {
         .example = "mlcm generate \"a person walks slowly and turns left\" --frames 120 --steps 1 --seed 7 -o walk.npy",
-        .usage = "mlcm generate \"TEXT\" … -o OUT.npy|OUT.svg [--frames N] [--steps K] [--seed S] [--control FILE] [--stream] [--model DIR]",
-        .purpose = "Generates one motion and writes its features, its joints or a strip of poses. The seed is printed.\n"
+        .usage = "mlcm generate \"TEXT\" … -o OUT.{npy,bvh,h5,html,svg} [--frames N] [--steps K] [--seed S] [--control FILE] [--stream] [--model DIR]",
+        .purpose = "Generates one motion and writes its features, its joints, joint rotations or a page in which it moves. The seed is printed.\n"
                    "The features are HumanML3D's; `mlcm data joints` turns them into joint positions.\n"
                    "Several texts, or --stream, make one motion out of a segment a text: joint positions in one world.",
         .options = options, .least = 0, .most = -1};
@@ -130,8 +134,8 @@ int cmd_generate(int argc, char **argv)
         error_set(&e, ERR_USAGE, "--tuning needs a trajectory to tune to; give --control FILE");
     else if (several) frame_format_of(out, rows, &format, &e);
     if (e.code) return command_fail(&e);
-    if (!several && (!out || !(file_has_ending(out, ".npy") || file_has_ending(out, ".svg")))) {
-        error_set(&e, ERR_USAGE, "%s%s: an output file is needed that ends in .npy or .svg", out ? "-o " : "-o", out ? out : "");
+    if (!several && (!out || !(file_has_ending(out, ".npy") || file_has_ending(out, ".svg") || motion_file_known(out)))) {
+        error_set(&e, ERR_USAGE, "%s%s: an output file is needed that ends in .npy, .bvh, .h5, .html or .svg", out ? "-o " : "-o", out ? out : "");
         return command_fail(&e);
     }
     if (!file_exists(model)) {
@@ -151,21 +155,28 @@ int cmd_generate(int argc, char **argv)
         if (a.count > 1 && one_word_each(&a))
             fprintf(stderr, "mlcm: %d texts of one word each make %d segments; a sentence goes in quotes\n", a.count, a.count);
         const struct stream_request request = {.options = {.generation = o, .frames = frames, .overlap = overlap, .plain = plain},
-                                               .texts = a.positional, .count = a.count, .listening = listening, .out = out, .rows = rows};
+                                               .texts = a.positional, .count = a.count, .listening = listening, .out = out, .rows = rows, .models = model};
         generate_stream(m, &request, &e);
         mlcm_close(m);
         return e.code ? command_fail(&e) : 0;
     }
     float *features = malloc((size_t)frames * (size_t)mlcm_features(m) * sizeof *features);
     float *joints = malloc((size_t)frames * (size_t)mlcm_joints(m) * 3 * sizeof *joints);
+    struct told told = {0};
     if (!features || !joints) error_memory(&e, "the motion");
-    else if (control) generate_controlled(m, a.positional[0], frames, &o, control, tuning, features, joints, &e);
+    else if (control) generate_controlled(m, a.positional[0], frames, &o, control, tuning, features, joints, &told, &e);
     else e.code = mlcm_generate(m, a.positional[0], frames, &o, features, joints, e.text, sizeof e.text);
-    if (!e.code) write_motion(m, out, a.positional[0], features, joints, frames, joints_only, &e);
+    const struct motion_file made = {.text = a.positional[0], .frames = frames, .njoints = mlcm_joints(m), .nfeatures = mlcm_features(m),
+                                     .fps = mlcm_fps(m), .joints = joints, .features = features, .goal = told.positions, .mask = told.mask,
+                                     .models = model, .system = o.teacher ? "MLD" : "MotionLCM", .seed = o.seed,
+                                     .steps = o.steps ? o.steps : o.teacher ? 50 : 1, .guidance = o.guidance};
+    if (!e.code) write_motion(out, &made, joints_only, &e);
     if (!e.code)
         fprintf(stderr, "mlcm: %s: %d frames at %g a second, seed %llu\n", out, frames, mlcm_fps(m), (unsigned long long)o.seed);
     free(features);
     free(joints);
+    free(told.positions);
+    free(told.mask);
     mlcm_close(m);
     return e.code ? command_fail(&e) : 0;
 }

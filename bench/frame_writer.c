@@ -8,17 +8,17 @@
 
 int frame_format_of(const char *path, const char *rows, enum frame_format *format, struct error *e)
 {
-    static const char *const endings[] = {".npy", ".svg", ".csv", ".jsonl"};
+    static const char *const endings[] = {".npy", ".svg", ".bvh", ".h5", ".html", ".csv", ".jsonl"};
     int standard = path && !strcmp(path, "-");
     if (rows && !standard) return error_set(e, ERR_USAGE, "--rows %s: a file's ending says what it holds; leave it out", rows);
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < FRAME_FORMATS; i++) {
         int fits = standard ? i >= FRAMES_CSV && !strcmp(rows ? rows : "jsonl", endings[i] + 1) : path && file_has_ending(path, endings[i]);
         if (!fits) continue;
         *format = (enum frame_format)i;
         return 0;
     }
     if (standard) return error_set(e, ERR_USAGE, "--rows %s: use csv or jsonl", rows);
-    return error_set(e, ERR_USAGE, "%s%s: an output file is needed that ends in .npy, .svg, .csv or .jsonl, or -o - for rows on standard output",
+    return error_set(e, ERR_USAGE, "%s%s: an output file is needed that ends in .npy, .svg, .bvh, .h5, .html, .csv or .jsonl, or -o - for rows on standard output",
                      path ? "-o " : "-o", path ? path : "");
 }
 
@@ -126,6 +126,18 @@ int frame_writer_finish(struct frame_writer *w, struct error *e)
     const int shape[3] = {w->frames, w->njoints, 3};
     if (w->format == FRAMES_NPY) return npy_write_float(w->path, 3, shape, w->joints, e);
     if (w->format == FRAMES_SVG) return write_strips(w, e);
+    if (w->format < FRAMES_CSV) {
+        struct motion_file m = w->about;
+        m.text = w->segments ? w->titles[0] : "";
+        m.frames = w->frames;
+        m.njoints = w->njoints;
+        m.fps = w->fps;
+        m.joints = w->joints;
+        m.segments = w->segments;
+        m.first = w->first;
+        m.titles = w->titles;
+        return motion_file_write(w->path, &m, e);
+    }
     if (!w->file.stream) return 0;
     w->stream = NULL;
     return file_commit(&w->file, e);

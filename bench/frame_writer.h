@@ -2,14 +2,16 @@
  *
  * JSON lines: {"frame":0,"t":0.000,"segment":0,"joints":[[x,y,z],…]} a frame. CSV: a header, then
  * frame,t,segment and x,y,z of each joint. Metres, y up. .npy: (frames, joints, 3). .svg: a strip of
- * poses a segment. */
+ * poses a segment. .bvh, .h5, .html: see motion_file.h. */
 #ifndef MLCM_FRAME_WRITER_H
 #define MLCM_FRAME_WRITER_H
 
 #include "../engine/error.h"
 #include "../engine/file.h"
+#include "motion_file.h"
 
-enum frame_format { FRAMES_NPY, FRAMES_SVG, FRAMES_CSV, FRAMES_JSONL };
+/* From FRAMES_CSV on: rows that are written as they come. */
+enum frame_format { FRAMES_NPY, FRAMES_SVG, FRAMES_BVH, FRAMES_H5, FRAMES_HTML, FRAMES_CSV, FRAMES_JSONL, FRAME_FORMATS };
 
 struct frame_writer {
     enum frame_format format;
@@ -19,9 +21,10 @@ struct frame_writer {
     FILE *stream;                /* of rows */
     struct file_writer file;     /* where it is a file's */
     int frames, segments;        /* written so far */
-    float *joints;               /* (frames, njoints, 3), kept for .npy and .svg */
+    float *joints;               /* (frames, njoints, 3), kept for files that are written whole */
     int *first;                  /* (segments) first frame of each */
     char **titles;               /* (segments) */
+    struct motion_file about;    /* how it was made: models, system, seed, steps, guidance; for .h5 and .html */
 };
 
 /* The format by the path's ending, or for "-" by `rows`, "csv" or "jsonl". Errors (ERR_USAGE): an unknown one. */

@@ -60,6 +60,9 @@ int generate_stream(mlcm *m, const struct stream_request *r, struct error *e)
     }
     if (!strcmp(r->out, "-")) signal(SIGPIPE, SIG_IGN);     /* a reader that goes is an error like another */
     if (!rc) rc = frame_writer_open(&w, format, r->out, mlcm_joints(m), mlcm_fps(m), e);
+    const struct mlcm_options *o = &r->options.generation;
+    w.about = (struct motion_file){.models = r->models, .system = o->teacher ? "MLD" : "MotionLCM", .seed = o->seed,
+                                   .steps = o->steps ? o->steps : o->teacher ? 50 : 1, .guidance = o->guidance};
     for (int i = 0; !rc; i++) {
         text = i < r->count ? r->texts[i] : NULL;
         if (!text && r->listening) rc = next_line(&text, buffer, &number, e);

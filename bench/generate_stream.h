@@ -10,6 +10,7 @@ struct stream_request {
     char **texts;             /* `count` of them; with `listening` more come from standard input, a line each */
     int count, listening;
     const char *out, *rows;   /* frame_format_of */
+    const char *models;       /* their folder */
 };
 
 /* Writes the frames as they are made; says on standard error how segments are joined. */

@@ -84,7 +84,7 @@ const key = (target, name) => target.dispatchEvent(new KeyboardEvent("keydown", 
     await painted();
     find("second", host.querySelector(".caption").textContent);
     find("hints", player.clip.hints ? player.clip.hints.length : 0);
-    find("missed", host.querySelector("figure:last-child figcaption").textContent.includes("5.0 cm"));
+    find("missed", host.querySelector("figure:last-child figcaption").textContent.includes("missed by 5.0 cm"));
     const unnamed = [...document.querySelectorAll("button, input, select, canvas, [tabindex='0']")].filter(part =>
       !(part.textContent.trim() || part.getAttribute("aria-label") || part.closest("label") || part.title));
     find("unnamed", unnamed.length);

@@ -38,6 +38,7 @@ class Player {
     const several = this.data.clips.length > 1;
     host.querySelector(".choose").hidden = !several;
     if (!several) host.querySelector(".choose").style.display = "none";
+    this.caption.classList.toggle("hidden", !several && !this.data.clips[0].segments);   /* the page's title says it */
     this.listen();
     this.readColours();
     this.open(0);
@@ -186,8 +187,8 @@ class Player {
       name.textContent = motion.model;
       caption.append(name);
       if (this.clip.hints && this.clip.hints.length && !motion.real)
-        caption.append(`${this.missed(motion).toFixed(1)} cm from where it was told to be`);
-      else if (this.clip.hints && motion.real) caption.append("gives the told positions");
+        caption.append(`missed by ${this.missed(motion).toFixed(1)} cm`);
+      else if (this.clip.hints && motion.real) caption.append("what is told comes from here");
       if (motion.real) figure.className = "is-real";
       motion.canvas = canvas;
       if (this.clip.motions.length > 1 || this.clip.hints) figure.append(canvas, caption);

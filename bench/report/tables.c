@@ -49,10 +49,12 @@ static void put_cell(const struct table_column *c, const struct results_row *row
 
 static void put_table(const struct results *r, const struct table_column *columns, int count, int headline, const char *caption, FILE *out)
 {
-    html_print(out, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"%s\">\n<table class=\"sortable\"><caption>%s", caption,
-               caption);
+    int width = 0;
+    for (int c = 0; c < count; c++) width += is_headline(columns[c].metric) == headline;
+    html_print(out, "<p class=\"scope table-caption\">%s", caption);
     if (r->protocol.limit > 0) html_print(out, " <strong>Limited run of %d items.</strong>", r->protocol.limit);
-    fputs("</caption>\n<thead><tr><th scope=\"col\">Model</th>", out);
+    html_print(out, "</p>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"%s\">\n<table class=\"sortable%s\" aria-label=\"%s\">\n"
+                    "<thead><tr><th scope=\"col\">Model</th>", caption, width > 8 ? " dense" : "", caption);
     for (int c = 0; c < count; c++)
         if (is_headline(columns[c].metric) == headline) put_header(&columns[c], out);
     fputs("</tr></thead>\n<tbody>\n", out);
