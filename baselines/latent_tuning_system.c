@@ -1,5 +1,5 @@
 /* MotionLCM under consistency latent tuning: control without a ControlNet. The noise of each
- * sample is optimised on its own, then sampled once in the ordinary way. */
+ * sample is optimised for itself, then sampled once in the ordinary way. */
 #include "../engine/clock.h"
 #include "../engine/latent_tuning.h"
 #include "system.h"
@@ -36,8 +36,11 @@ static struct tensor *tune(struct tape *t, const struct system *s, const struct 
     if (clock) clock->text += clock_seconds() - start;
     start = clock_seconds();
     request_noise(r, 0, tokens, width, noise);
-    for (size_t b = 0; b < n && !e.code; b++) {
+    for (size_t b = 0, many; b < n && !e.code; b += many) {
+        many = t->device->together > 1 ? (size_t)t->device->together : 1;
+        if (many > n - b) many = n - b;
         struct latent_tuning_input in = {
+            .batch = (int)many,
             .noise = noise + b * latent,
             .text = text + b * (size_t)wide,
             .hint = r->hint + b * keys * 3,
@@ -48,8 +51,8 @@ static struct tensor *tune(struct tape *t, const struct system *s, const struct 
             .raw_std = s->raw_std,
             .text_tokens = 1,
             .joints = s->joints,
-            .frames = r->frames,
-            .length = r->lengths[b],
+            .frames = many > 1 ? r->frames : r->lengths[b],      /* one alone has no padding */
+            .lengths = r->lengths + b,
         };
         latent_tuning_run(t, &plan, s->vae, s->denoiser, &in, tuned + b * latent, &e);
     }

@@ -87,6 +87,7 @@ struct device {
     int apart;               /* 1: computes while the host goes on, so batches are worth making ahead */
     int length_step;         /* captions are padded to a multiple of so many tokens: fewer shapes to keep graphs of */
     size_t arena_floats;     /* an arena asks for at least so many at a time */
+    int together;            /* motions that are best taken through networks with gradients at once; 0: one */
 
     /* --- the device itself: device_lane, device_close ------------------ */
     int (*open_lane)(const struct device *d, struct device *lane, struct error *e);

@@ -1,5 +1,5 @@
 /* Consistency latent tuning (MotionLCM-V2): control without a ControlNet. The initial noise of
- * one-step sampling is optimised until the decoded joints lie on the signal.
+ * one-step sampling is optimised, sample by sample, until the decoded joints lie on the signal.
  *
  * loss(z) = mean over controlled coordinates of e(joints - signal), in metres
  *           + correlation·C(z) + distance·‖z - z⁰‖
@@ -24,29 +24,31 @@ struct latent_tuning {
 /* The published settings. */
 struct latent_tuning latent_tuning_defaults(void);
 
-/* Called after each step with host arrays (L·D): the unit gradient and the new latent; the rate used,
- * and the two parts of the loss at the step's start, unweighted. */
+/* Called after each step with host arrays (batch, L·D): the unit gradients and the new latents; the rate used,
+ * and the two parts of the loss at the step's start, unweighted, means over the batch. */
 typedef void latent_tuning_trace(void *context, int step, const float *gradient, const float *latent, double rate,
                                  double joints, double correlation);
 
-/* One sample; every pointer is host memory of the caller. */
+/* Samples that are tuned at the same time, each for itself; every pointer is host memory of the caller. */
 struct latent_tuning_input {
-    const float *noise;              /* (L, D): z⁰ */
-    const float *text;               /* (text_tokens, text_width) */
+    int batch;
+    const float *noise;              /* (batch, L, D): z⁰ */
+    const float *text;               /* (batch, text_tokens, text_width) */
     const float *time, *guidance;    /* (time_width), (guidance_width) features, or NULL: computed */
-    const float *hint;               /* (frames, J, 3) normalised signal, 0 where not controlled */
-    const unsigned char *mask;       /* (frames, J) */
+    const float *hint;               /* (batch, frames, J, 3) normalised signal, 0 where not controlled */
+    const unsigned char *mask;       /* (batch, frames, J) */
     const float *mean, *std;         /* (nfeats) */
     const float *raw_mean, *raw_std; /* (J, 3) */
     int text_tokens, joints;
-    int frames, length;              /* rows of the signal; valid frames of the motion, <= frames */
+    int frames;                      /* rows of a signal */
+    const int *lengths;              /* (batch) valid frames of each motion, <= frames */
     latent_tuning_trace *trace;      /* may be NULL */
     void *context;
 };
 
-/* latent (L, D) host: the tuned noise, to be sampled once more in the ordinary way. t is the caller's
- * and loses what it holds; t->trained must be empty. Errors: a signal that is not finite or controls
- * nothing, a gradient that is zero or not finite. */
+/* latent (batch, L, D) host: the tuned noises, to be sampled once more in the ordinary way. The batch changes a
+ * sample's result by rounding alone. t is the caller's and loses what it holds; t->trained must be empty. Errors: a
+ * signal that is not finite or controls nothing, a gradient that is zero or not finite. */
 int latent_tuning_run(struct tape *t, const struct latent_tuning *c, const struct vae *vae,
                       const struct denoiser *denoiser, const struct latent_tuning_input *in, float *latent,
                       struct error *e);

@@ -459,7 +459,7 @@ static void tune(struct mlcm *m, const struct generator *g, const struct sampler
         const struct latent_tuning_input in = {.noise = noise, .text = features, .hint = told->hint, .mask = told->control->mask,
                                                .mean = g->card.mean, .std = g->card.std, .raw_mean = told->raw_mean,
                                                .raw_std = told->raw_std, .text_tokens = 1, .joints = g->card.njoints,
-                                               .frames = frames, .length = frames};
+                                               .frames = frames, .lengths = &frames, .batch = 1};
         latent_tuning_run(t, &plan, &m->vae, &g->denoiser, &in, tuned, &e);
         if (!e.code) memcpy(noise, tuned, count * sizeof *noise);
     }

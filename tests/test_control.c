@@ -639,12 +639,13 @@ static void tuning_brings_the_joints_to_the_signal(void **state)
     struct history h = {0};
     struct latent_tuning plan = latent_tuning_defaults();
     float latent[40], again[40];
+    int length = lengths[0];
     assert_true(plan.steps == 400 && plan.warmup == 50 && plan.timestep == 799);
     plan.steps = 60;
     plan.warmup = 5;
     struct latent_tuning_input in = {.noise = p->noise, .text = p->text, .hint = p->hint, .mask = p->mask, .mean = p->mean,
                                      .std = p->std, .raw_mean = p->raw_mean, .raw_std = p->raw_std, .text_tokens = 1,
-                                     .joints = JOINTS, .frames = FRAMES, .length = lengths[0], .trace = remember,
+                                     .joints = JOINTS, .frames = FRAMES, .lengths = &length, .batch = 1, .trace = remember,
                                      .context = &h};
     tape_init(&t, &p->device);
     if (latent_tuning_run(&t, &plan, &p->vae, &p->denoiser, &in, latent, &e)) fail_msg("%s", e.text);
@@ -653,9 +654,9 @@ static void tuning_brings_the_joints_to_the_signal(void **state)
     in.trace = NULL;
     assert_int_equal(latent_tuning_run(&t, &plan, &p->vae, &p->denoiser, &in, again, &e), 0);
     assert_memory_equal(latent, again, sizeof latent);
-    in.length = FRAMES + 1;
+    length = FRAMES + 1;
     assert_int_equal(latent_tuning_run(&t, &plan, &p->vae, &p->denoiser, &in, again, &e), ERR_USAGE);
-    in.length = FRAMES;
+    length = FRAMES;
     size_t on = 0;
     while (!p->mask[on]) on++;
     p->hint[3 * on] = NAN;
@@ -664,6 +665,41 @@ static void tuning_brings_the_joints_to_the_signal(void **state)
     memset(p->hint, 0, sizeof p->hint);
     assert_int_equal(latent_tuning_run(&t, &plan, &p->vae, &p->denoiser, &in, again, &e), ERR_INPUT);
     assert_non_null(strstr(e.text, "controls no joint"));
+    tape_free(&t);
+    problem_free(p);
+}
+
+/* Samples of a batch, padded to its longest, are tuned as each would be alone. */
+static void tuning_together_is_tuning_alone(void **state)
+{
+    (void)state;
+    struct problem *p = problem_make(2);
+    struct tape t;
+    struct latent_tuning plan = latent_tuning_defaults();
+    float together[BATCH * 40], alone[40], most = 0;
+    plan.steps = 8;
+    plan.warmup = 2;
+    struct latent_tuning_input in = {.batch = BATCH, .noise = p->noise, .text = p->text, .hint = p->hint, .mask = p->mask,
+                                     .mean = p->mean, .std = p->std, .raw_mean = p->raw_mean, .raw_std = p->raw_std,
+                                     .text_tokens = 1, .joints = JOINTS, .frames = FRAMES, .lengths = lengths};
+    tape_init(&t, &p->device);
+    assert_int_equal(latent_tuning_run(&t, &plan, &p->vae, &p->denoiser, &in, together, NULL), 0);
+    in.batch = 1;
+    for (int b = 0; b < BATCH; b++) {
+        in.noise = p->noise + b * 40;
+        in.text = p->text + b * TEXT;
+        in.hint = p->hint + b * FRAMES * JOINTS * 3;
+        in.mask = p->mask + b * FRAMES * JOINTS;
+        in.lengths = lengths + b;
+        in.frames = lengths[b];
+        assert_int_equal(latent_tuning_run(&t, &plan, &p->vae, &p->denoiser, &in, alone, NULL), 0);
+        for (int i = 0; i < 40; i++) {
+            if (fabsf(alone[i] - together[b * 40 + i]) > 1e-3f)
+                fail_msg("sample %d, value %d: %g alone, %g together", b, i, (double)alone[i], (double)together[b * 40 + i]);
+            most = fmaxf(most, fabsf(alone[i] - in.noise[i]));
+        }
+    }
+    assert_true(most > 0.1f);
     tape_free(&t);
     problem_free(p);
 }
@@ -685,6 +721,7 @@ int main(void)
         cmocka_unit_test(signals_go_both_ways),
         cmocka_unit_test(correlation_gradient),
         cmocka_unit_test(tuning_brings_the_joints_to_the_signal),
+        cmocka_unit_test(tuning_together_is_tuning_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
