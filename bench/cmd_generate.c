@@ -78,7 +78,7 @@ int cmd_generate(int argc, char **argv)
 {
     static const char committed[] = "results/weights/bandai_small";
     const char *model = committed, *out = NULL, *control = NULL, *rows = NULL;
-    int frames = 0, joints_only = 0, tuning = 0, listening = 0, overlap = 0, plain = 0;
+    int frames = 0, joints_only = 0, tuning = 0, listening = 0, overlap = 0, plain = 0, tries = 0;
     struct mlcm_parts parts = {0};
     struct device_option device = {0};
     struct device_choice choice = {0};
@@ -94,6 +94,7 @@ int cmd_generate(int argc, char **argv)
         {.name = "tuning", .integer = &tuning, .low = 1, .high = 10000, .value = "N", .help = "with --control: N steps of latent tuning instead of the ControlNet"},
         {.name = "stream", .flag = &listening, .help = "texts from standard input, a line each; frames go out as they are made"},
         {.name = "overlap", .integer = &overlap, .low = 1, .high = 190, .value = "N", .help = "with several texts: frames that segments share (the ControlNet's, or a third)"},
+        {.name = "tries", .integer = &tries, .low = 1, .high = 1000, .value = "N", .help = "with several texts: most noises tried a segment for a calm seam (32)"},
         {.name = "plain", .flag = &plain, .help = "with several texts: join them without the ControlNet"},
         {.name = "rows", .text = &rows, .value = "jsonl|csv", .help = "with -o - (jsonl)"},
         {.name = "out", .letter = 'o', .text = &out, .value = "FILE", .help = "FILE.npy, .bvh (for Blender), .h5, .html (a moving skeleton) or .svg (strips); of several texts also .csv, .jsonl, -"},
@@ -128,8 +129,8 @@ int cmd_generate(int argc, char **argv)
         error_set(&e, ERR_USAGE, "a text is needed: mlcm generate \"a person walks\" -o OUT.npy");
     else if (several && (control || tuning))
         error_set(&e, ERR_USAGE, "--control and --tuning go with one text; leave them out");
-    else if (!several && (overlap || plain || rows))
-        error_set(&e, ERR_USAGE, "--overlap, --plain and --rows go with several texts or --stream; leave them out");
+    else if (!several && (overlap || plain || tries || rows))
+        error_set(&e, ERR_USAGE, "--overlap, --tries, --plain and --rows go with several texts or --stream; leave them out");
     else if (tuning && !control)
         error_set(&e, ERR_USAGE, "--tuning needs a trajectory to tune to; give --control FILE");
     else if (several) frame_format_of(out, rows, &format, &e);
@@ -154,7 +155,7 @@ int cmd_generate(int argc, char **argv)
     if (several) {
         if (a.count > 1 && one_word_each(&a))
             fprintf(stderr, "mlcm: %d texts of one word each make %d segments; a sentence goes in quotes\n", a.count, a.count);
-        const struct stream_request request = {.options = {.generation = o, .frames = frames, .overlap = overlap, .plain = plain},
+        const struct stream_request request = {.options = {.generation = o, .frames = frames, .overlap = overlap, .plain = plain, .tries = tries},
                                                .texts = a.positional, .count = a.count, .listening = listening, .out = out, .rows = rows, .models = model};
         generate_stream(m, &request, &e);
         mlcm_close(m);

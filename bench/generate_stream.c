@@ -35,10 +35,10 @@ static int next_line(char **line, char *buffer, size_t *number, struct error *e)
 static void announce(const mlcm_stream *s, const struct stream_request *r)
 {
     if (mlcm_stream_controlled(s))
-        fprintf(stderr, "mlcm: segments of %d frames; each begins, told by the ControlNet, with the last %d of the one before, "
-                        "cross-faded over them\n", mlcm_stream_frames(s), mlcm_stream_overlap(s));
+        fprintf(stderr, "mlcm: segments of %d frames; each begins, told by the ControlNet, with the last %d of the one before\n",
+                mlcm_stream_frames(s), mlcm_stream_overlap(s));
     else
-        fprintf(stderr, "mlcm: segments of %d frames, %s: plain clips laid over each other and cross-faded over %d frames\n",
+        fprintf(stderr, "mlcm: segments of %d frames, %s: plain clips laid over each other, led over within %d frames\n",
                 mlcm_stream_frames(s), r->options.plain ? "without the ControlNet as asked" : "no ControlNet beside the models",
                 mlcm_stream_overlap(s));
 }

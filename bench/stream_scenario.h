@@ -9,8 +9,16 @@
 
 struct stream_scenario {
     double seconds;               /* of motion wanted */
-    int frames, overlap, plain;   /* struct mlcm_stream_options; 0: its defaults */
+    int frames, overlap, plain, tries;   /* struct mlcm_stream_options; 0: its defaults */
+    int streams;                  /* with seeds seed, seed + 1, …, all but the first with the captions in another order */
     uint64_t seed;
+};
+/* The seams of all streams: jerk over the median inside the same stream's segments. */
+struct pooled_seams {
+    int count, above;             /* above: those of more than 2 */
+    double median, p90, worst;
+    const char *before, *after;   /* the captions around the worst one */
+    double slowest;               /* motion seconds a wall second, of the slowest stream */
 };
 struct stream_figures {
     double opening;               /* wall seconds to load the models */
@@ -20,7 +28,8 @@ struct stream_figures {
     int threads, controlled, segments, frames, overlap;
     int joints;                   /* of the models' skeleton */
     struct latency segment;       /* wall seconds of each segment */
-    struct seams seams;
+    struct seams seams;           /* of the first stream, like all above */
+    struct pooled_seams pooled;
     double cut;                   /* the worst seam's jerk over that inside where clips without the ControlNet share one frame alone */
 };
 

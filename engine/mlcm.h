@@ -97,24 +97,26 @@ int mlcm_control_training(mlcm *m, int teacher, struct mlcm_control_training *ou
  *
  * Each segment begins with the last `overlap` frames of the one before: the ControlNet is told the joints that it
  * was trained on, the new clip is laid over the old one (turned about the vertical and moved on the floor, least
- * squares), and over these frames the joints' positions go from the old clip to the new one by a smooth
- * cross-fade. Without a ControlNet clips are only laid over each other and faded. Frames that the next segment
- * fades are held back until it comes. */
+ * squares), and goes on from the old one's positions and velocities: their differences fade over these frames. Where
+ * such a seam is not calm, other noises are tried. Without a ControlNet clips are only laid over each other and led
+ * over. The frames that segments share are held back until the next one comes. */
 typedef struct mlcm_stream mlcm_stream;
 struct mlcm_stream_options {
     struct mlcm_options generation;   /* seed: of the first segment; each has noise of its own */
     int frames;                       /* new frames a segment; 0: 60 */
     int overlap;                      /* frames that two segments share; 0: what the ControlNet was trained for, or a third */
     int plain;                        /* 1: no ControlNet, even where there is one */
+    int tries;                        /* most noises tried for a segment after the first, until the jerk over the seam is at
+                                       * most 1.5 times the median inside segments; else the calmest is taken; 0: 32 */
 };
-#define MLCM_STREAM_OPTIONS { MLCM_OPTIONS, 0, 0, 0 }
+#define MLCM_STREAM_OPTIONS { MLCM_OPTIONS, 0, 0, 0, 0 }
 
 /* m must outlive the stream. */
 int mlcm_stream_open(mlcm_stream **out, mlcm *m, const struct mlcm_stream_options *o, char *error, size_t error_size);
 void mlcm_stream_close(mlcm_stream *s);
 int mlcm_stream_controlled(const mlcm_stream *s);   /* 1: segments are joined by a ControlNet */
 int mlcm_stream_frames(const mlcm_stream *s);       /* new frames a segment */
-int mlcm_stream_overlap(const mlcm_stream *s);      /* frames that two segments share, all of them cross-faded */
+int mlcm_stream_overlap(const mlcm_stream *s);      /* frames that two segments share */
 int mlcm_stream_most(const mlcm_stream *s);         /* most frames that one call makes */
 /* The next segment: joints (*made, mlcm_joints, 3) in the world's metres, the caller's memory. After an error
  * the stream goes on from where it was. */

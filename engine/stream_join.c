@@ -8,21 +8,23 @@ int stream_join_open(struct stream_join *s, int joints, int overlap, struct erro
     *s = (struct stream_join){.joints = joints, .overlap = overlap, .cosine = 1};
     if (joints < 1 || overlap < 1)
         return error_set(e, ERR_USAGE, "a stream of %d joints with %d frames of overlap; give at least one of each", joints, overlap);
-    s->held = malloc((size_t)overlap * (size_t)joints * 3 * sizeof *s->held);
-    return s->held ? 0 : error_memory(e, "a stream");
+    size_t row = (size_t)joints * 3;
+    s->held = malloc((size_t)overlap * row * sizeof *s->held);
+    s->trial = malloc(((size_t)overlap + 6) * row * sizeof *s->trial);
+    return s->held && s->trial ? 0 : error_memory(e, "a stream");
 }
 
 void stream_join_close(struct stream_join *s)
 {
     free(s->held);
+    free(s->trial);
     *s = (struct stream_join){0};
 }
 
-/* The share of the new clip in frame i of the overlap. */
-static double share(const struct stream_join *s, int i)
+/* Of frame i of the overlap, when the clip is laid: the first count most, since there the motion goes over. */
+static double weight_of(const struct stream_join *s, int i)
 {
-    double u = (double)(i + 1) / (s->overlap + 1);
-    return u * u * u * (10 + u * (6 * u - 15));
+    return 1 - (double)i / s->overlap;
 }
 
 /* The turn and move that lay the clip's beginning over the held frames. */
@@ -31,7 +33,7 @@ static void lay(struct stream_join *s, const float *clip)
     double weight = 0, a[2] = {0}, b[2] = {0}, cross = 0, dot = 0;
     size_t row = (size_t)s->joints * 3;
     for (int i = 0; i < s->overlap; i++) {
-        double w = share(s, i) * (1 - share(s, i));
+        double w = weight_of(s, i);
         for (size_t k = (size_t)i * row; k < (size_t)(i + 1) * row; k += 3) {
             weight += w;
             a[0] += w * (double)s->held[k];
@@ -45,7 +47,7 @@ static void lay(struct stream_join *s, const float *clip)
         b[c] /= weight;
     }
     for (int i = 0; i < s->overlap; i++) {
-        double w = share(s, i) * (1 - share(s, i));
+        double w = weight_of(s, i);
         for (size_t k = (size_t)i * row; k < (size_t)(i + 1) * row; k += 3) {
             double px = (double)s->held[k] - a[0], pz = (double)s->held[k + 2] - a[1];
             double qx = (double)clip[k] - b[0], qz = (double)clip[k + 2] - b[1];
@@ -67,21 +69,72 @@ static void place(const struct stream_join *s, const float *p, double out[3])
     out[2] = s->sine * (double)p[0] + s->cosine * (double)p[2] + s->z;
 }
 
+/* What is left at frame i of n of an offset that begins with `offset` and grows by `growth` a frame: a quintic that
+ * ends with no offset, velocity or acceleration. */
+static double fading(int i, int n, double offset, double growth)
+{
+    double u = (double)i / n, u3 = u * u * u;
+    return offset * (1 - u3 * (10 + u * (6 * u - 15))) + growth * n * (u - u3 * (6 + u * (3 * u - 8)));
+}
+
+/* Row i of a clip that is laid, its first `faded` rows led out of the held frames. */
+static void lay_row(const struct stream_join *s, const float *clip, int i, int faded, float *out)
+{
+    size_t row = (size_t)s->joints * 3;
+    for (size_t k = 0; k < row; k += 3) {
+        double p[3], first[3], second[3];
+        place(s, clip + (size_t)i * row + k, p);
+        if (i < faded) {
+            place(s, clip + k, first);
+            place(s, clip + (faded > 1 ? row : 0) + k, second);
+        }
+        for (size_t c = 0; c < 3; c++) {
+            double more = 0;
+            if (i < faded) {
+                double offset = (double)s->held[k + c] - first[c], next = (double)s->held[(faded > 1 ? row : 0) + k + c] - second[c];
+                more = fading(i, faded, offset, next - offset);
+            }
+            out[k + c] = (float)(p[c] + more);
+        }
+    }
+}
+
+double stream_jerk(const float *frames, int joints, double fps)
+{
+    size_t row = (size_t)joints * 3;
+    double sum = 0;
+    for (size_t k = 0; k < row; k += 3) {
+        double squares = 0;
+        for (size_t c = k; c < k + 3; c++) {
+            double d = (double)frames[3 * row + c] - 3 * (double)frames[2 * row + c] + 3 * (double)frames[row + c] - (double)frames[c];
+            squares += d * d;
+        }
+        sum += sqrt(squares);
+    }
+    return sum * fps * fps * fps / joints;
+}
+
+double stream_join_jerk(struct stream_join *s, const float *clip, double fps)
+{
+    struct stream_join trial = *s;
+    size_t row = (size_t)s->joints * 3;
+    double sum = 0;
+    lay(&trial, clip);
+    for (int i = 0; i < s->overlap + 3; i++) lay_row(&trial, clip, i, i < s->overlap ? s->overlap : 0, s->trial + (size_t)(3 + i) * row);
+    for (int t = 0; t < s->overlap + 3; t++) sum += stream_jerk(s->trial + (size_t)t * row, s->joints, fps);
+    return sum / (s->overlap + 3);
+}
+
 int stream_join_add(struct stream_join *s, const float *clip, int frames, float *out)
 {
     size_t row = (size_t)s->joints * 3;
     int made = frames - s->overlap, faded = s->clips ? s->overlap : 0;
     if (s->clips) lay(s, clip);
     s->clips++;
-    for (int i = 0; i < made; i++) {
-        double w = i < faded ? share(s, i) : 1, p[3];
-        for (size_t k = 0; k < row; k += 3) {
-            place(s, clip + (size_t)i * row + k, p);
-            for (size_t c = 0; c < 3; c++) {
-                double old = i < faded ? (double)s->held[(size_t)i * row + k + c] : 0;
-                out[(size_t)i * row + k + c] = (float)(w * p[c] + (1 - w) * old);
-            }
-        }
+    for (int i = 0; i < made; i++) lay_row(s, clip, i, faded, out + (size_t)i * row);
+    for (int i = 0; i < 3; i++) {        /* of a short clip, its first frame again */
+        int from = made - 3 + i > 0 ? made - 3 + i : 0;
+        if (made) memcpy(s->trial + (size_t)i * row, out + (size_t)from * row, row * sizeof *out);
     }
     for (int i = 0; i < s->overlap; i++) {
         double p[3];

@@ -1,10 +1,11 @@
 /* Joining clips into one motion: each clip's first `overlap` frames show what the last ones of the clip
  * before show. It is laid over them, turned about the vertical and moved on the floor so that the squared
- * distance of the joints is least, and faded in over them.
+ * distance of the joints is least (frame i of n weighs 1 - i/n).
  *
- * The share of the new clip in overlapping frame i of n is s((i + 1)/(n + 1)), s(u) = 6u⁵ - 15u⁴ + 10u³,
- * whose first and second derivatives vanish at both ends; the distances weigh by share·(1 - share). Joints'
- * positions are mixed: where the two poses differ, a bone is a little shorter in the middle of the fade. */
+ * From the first shared frame on the new clip is what is shown. Each joint begins where the old clip goes on and
+ * with its velocity: the difference of both clips there is added to the new one, and fades over the overlap
+ * by quintics that end with no offset, velocity or acceleration. While an offset lasts, a bone may be a
+ * little longer or shorter. */
 #ifndef MLCM_STREAM_JOIN_H
 #define MLCM_STREAM_JOIN_H
 
@@ -15,6 +16,7 @@ struct stream_join {
     int clips;                    /* laid since the beginning */
     double cosine, sine, x, z;    /* the last clip's place: (px, pz) -> (c·px - s·pz + x, s·px + c·pz + z) */
     float *held;                  /* (overlap, joints, 3) the last clip's end in the world */
+    float *trial;                 /* (3 + overlap + 3, joints, 3): the last three frames given out; then a seam that is tried */
 };
 
 /* Free with stream_join_close; safe on a zeroed struct. */
@@ -25,6 +27,11 @@ void stream_join_close(struct stream_join *s);
  * the first 2·overlap. out receives frames - overlap rows in the world, which is the first clip's coordinates;
  * returns their number. The last `overlap` frames are held for the next clip. */
 int stream_join_add(struct stream_join *s, const float *clip, int frames, float *out);
+/* The third difference over four frames (4, joints, 3) at `fps`: its length, mean over the joints, m/s³. */
+double stream_jerk(const float *frames, int joints, double fps);
+/* That of a seam: the mean over all third differences that touch the fade, m/s³, if `clip` were laid next;
+ * nothing changes. frames >= overlap + 3; a clip was laid before. */
+double stream_join_jerk(struct stream_join *s, const float *clip, double fps);
 /* Gives the held frames to out and begins anew; returns their number, 0 where nothing was laid. */
 int stream_join_finish(struct stream_join *s, float *out);
 

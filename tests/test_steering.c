@@ -213,7 +213,7 @@ static void test_join_even_walk(void **state)
 }
 
 /* Two stiff figures with another arm height: it goes over within the fade, and the jerk is that of the fade's
- * polynomial, 6u⁵ - 15u⁴ + 10u³ of u = (i + 1)/(n + 1), third derivative at most 60/(n + 1)³ a frame. */
+ * polynomial, 6u⁵ - 15u⁴ + 10u³ of u = i/n, third derivative at most 60/n³ a frame; a trial tells it beforehand. */
 static void test_join_fades(void **state)
 {
     (void)state;
@@ -224,9 +224,14 @@ static void test_join_fades(void **state)
     assert_int_equal(stream_join_open(&s, N, OVERLAP, &e), 0);
     walker(clip, LENGTH, N, 0, 0, 0.05);
     int made = stream_join_add(&s, clip, LENGTH, out);
+    near(stream_join_jerk(&s, clip, 20), 0, 1);
     for (int t = 0; t < LENGTH; t++) clip[3 * (t * N + 1) + 1] += 0.2f;
+    double trial = stream_join_jerk(&s, clip, 20), seam = 0;
     made += stream_join_add(&s, clip, LENGTH, out + (size_t)made * N * 3);
-    double third = 60 * 0.2 / pow(OVERLAP + 1, 3);
+    for (int t = LENGTH - OVERLAP - 3; t < LENGTH; t++) seam += stream_jerk(out + (size_t)t * N * 3, N, 20) / (OVERLAP + 3);
+    near(trial, seam, 1e-9);
+    assert_true(seam > 1 && seam < 60 * 0.2 / pow(OVERLAP, 3) * 8000 / N);
+    double third = 60 * 0.2 / pow(OVERLAP, 3);
     for (int t = 0; t + 3 < made; t++) {
         const float *y = out + 3 * (t * N + 1) + 1;
         near((double)(y[9 * N] - 3 * y[6 * N] + 3 * y[3 * N] - y[0]), 0, third + 1e-6);
@@ -235,6 +240,26 @@ static void test_join_fades(void **state)
     near((double)out[3 * (LENGTH * N + 1) + 1], 0.3, 1e-6);
     stream_join_close(&s);
     assert_int_equal(stream_join_open(&s, N, 0, &e), ERR_USAGE);
+    stream_join_close(&s);
+}
+
+/* Another pace: a joint goes on with the velocity that it had, and takes the new one within the fade. */
+static void test_join_velocity(void **state)
+{
+    (void)state;
+    enum { N = 1, LENGTH = 40, OVERLAP = 15 };
+    static float clip[LENGTH * N * 3], out[100 * N * 3];
+    struct stream_join s;
+    struct error e;
+    assert_int_equal(stream_join_open(&s, N, OVERLAP, &e), 0);
+    for (int t = 0; t < LENGTH; t++) clip[3 * t + 1] = 0.01f * (float)t;
+    int made = stream_join_add(&s, clip, LENGTH, out);
+    for (int t = 0; t < LENGTH; t++) clip[3 * t + 1] = 0.25f - 0.01f * (float)t;
+    made += stream_join_add(&s, clip, LENGTH, out + (size_t)made * N * 3);
+    int seam = LENGTH - OVERLAP;
+    near((double)(out[3 * seam + 1] - out[3 * seam - 2]), 0.01, 1e-6);
+    near((double)(out[3 * seam + 4] - out[3 * seam + 1]), 0.01, 1e-3);
+    near((double)(out[3 * (made - 1) + 1] - out[3 * (made - 2) + 1]), -0.01, 1e-6);
     stream_join_close(&s);
 }
 
@@ -347,6 +372,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_points),         cmocka_unit_test(test_waypoints),       cmocka_unit_test(test_bad_trajectories),
         cmocka_unit_test(test_bad_clips),      cmocka_unit_test(test_join_even_walk),  cmocka_unit_test(test_join_fades),
+        cmocka_unit_test(test_join_velocity),
         cmocka_unit_test(test_seam_jerk),      cmocka_unit_test(test_stream),
     };
     return cmocka_run_group_tests(tests, scratch_begin, scratch_end);

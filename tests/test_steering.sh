@@ -153,7 +153,7 @@ head -c 5000 /dev/zero | tr '\0' 'a' | "$mlcm" generate --stream --model "$model
 check $? "an endless line: $(cat "$folder/err")"
 
 # --- the scenario --------------------------------------------------------------------------------------------
-runs 0 time --scenario stream --model "$models" --seconds 12 --json "$folder/stream.json" -o "$folder/stream.npy"
+runs 0 time --scenario stream --model "$models" --seconds 12 --streams 2 --tries 2 --json "$folder/stream.json" -o "$folder/stream.npy"
 grep -q 'motion seconds a wall second' "$folder/out" && grep -q 'jerk at seams' "$folder/out" && grep -q '"worst_seam_ratio"' "$folder/stream.json" &&
     grep -q '"stream_segment"' "$folder/stream.json" && grep -q '"mlcm-results-1"' "$folder/stream.json"
 check $? "time --scenario stream: $(cat "$folder/out")"
