@@ -363,16 +363,21 @@ static int generate_job(void *context, struct tape *t, int job, struct error *e)
         return rc;
     }
     t->device->download(t->device, host, y->x, (size_t)n * clip);
-    for (size_t i = 0; i < (size_t)n * clip && !rc; i++)
-        if (!isfinite(host[i]))
-            rc = error_set(e, ERR_INTERNAL, "%s generates a non-finite motion for \"%.60s\"; train it again",
-                           g->system->kind->name, r.texts[i / clip]);
+    int bad = n, team = t->device->apart ? 8 : 1;   /* the CPU's lanes share the cores */
+#pragma omp parallel for reduction(min : bad) num_threads(team)
+    for (int i = 0; i < n; i++)
+        for (size_t k = 0; k < clip && bad > i; k++)
+            if (!isfinite(host[(size_t)i * clip + k])) bad = i;
+    if (bad < n)
+        rc = error_set(e, ERR_INTERNAL, "%s generates a non-finite motion for \"%.60s\"; train it again", g->system->kind->name,
+                       r.texts[bad]);
     for (int i = 0; i < n && g->reached && signalled && !rc; i++) {
         size_t from = (size_t)i * (size_t)r.frames * (size_t)g->set->njoints;
         rc = control_reached(g->set, host + (size_t)i * clip, r.lengths[i], told.goal + 3 * from, told.mask + from,
                              &g->reached[first + i].errors, &g->reached[first + i].skating, e);
     }
     signals_free(&told);
+#pragma omp parallel for num_threads(team)
     for (int i = 0; i < n; i++)
         memcpy(g->out + (size_t)(first + i) * (size_t)g->frames * (size_t)nf, host + (size_t)i * clip, clip * sizeof *host);
     free(host);

@@ -23,18 +23,35 @@ static struct arena_block *block_new(struct arena *a, size_t size)
     return b;
 }
 
+/* Spare blocks that a growing shape leaves behind, too small for what comes: given back once they add up. */
+static void release_small(struct arena *a, struct arena_block *after, size_t need)
+{
+    while (after->next && after->next->size < need && a->held + need > 2 * (a->peak + need)) {
+        struct arena_block *b = after->next;
+        after->next = b->next;
+        if (b->next) b->next->previous = after;
+        a->held -= b->size;
+        a->device->release(a->device, b->memory);
+        free(b);
+    }
+}
+
 float *arena_take(struct arena *a, size_t count)
 {
     if (count > (size_t)1 << 38) return NULL;
     size_t need = (count + 15) / 16 * 16;
     struct arena_block *b = a->blocks;
     if (!b || b->size - b->used < need) {
+        if (b) release_small(a, b, need);
         struct arena_block *next = b ? b->next : NULL;
         if (next && next->size >= need) {
             next->used = 0;
         } else {
-            struct arena_block *fresh = block_new(a, need > a->device->arena_floats ? need : a->device->arena_floats);
+            /* a tensor with a block of its own may be a little longer the next time */
+            size_t size = need > a->device->arena_floats ? need + need / 128 * 16 : a->device->arena_floats;
+            struct arena_block *fresh = block_new(a, size);
             if (!fresh) return NULL;
+            a->held += size;
             fresh->previous = b;
             fresh->next = next;
             if (next) next->previous = fresh;
@@ -83,4 +100,5 @@ void arena_free(struct arena *a)
         free(b);
     }
     a->blocks = NULL;
+    a->held = 0;
 }

@@ -7,7 +7,7 @@
 struct arena {
     struct device *device;
     struct arena_block *blocks;   /* newest first */
-    size_t used_total, peak;      /* floats */
+    size_t used_total, peak, held; /* floats; held: of all blocks, at most about twice the peak */
 };
 
 void arena_init(struct arena *a, struct device *d);

@@ -196,6 +196,7 @@ void evaluator_renormalise(float *out, const float *x, size_t n, int nfeats, con
                            const float *mean_eval, const float *std_eval)
 {
     size_t width = (size_t)nfeats;
+#pragma omp parallel for if (n > 4096)
     for (size_t i = 0; i < n; i++)
         for (size_t j = 0; j < width; j++)
             out[i * width + j] = (x[i * width + j] * std[j] + mean[j] - mean_eval[j]) / std_eval[j];
