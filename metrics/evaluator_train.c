@@ -49,7 +49,7 @@ static void describe(const struct evaluator_config *c, const struct evaluator_so
              "\"snippets\":%d,\"batch\":%d,\"tokens\":%d,\"frames\":%d,\"negatives\":%d,\"autoencoder_steps\":%lld,"
              "\"matching_steps\":%lld,\"autoencoder_rate\":%.9g,\"matching_rate\":%.9g,\"final_rate\":%.9g,"
              "\"margin\":%.9g,\"sparsity\":%.9g,\"smoothness\":%.9g,\"dropout\":%.9g,\"clip\":%.9g,"
-             "\"accumulators\":%d,\"seed\":%llu,\"data\":\"%.64s\"}",
+             "\"accumulators\":%d,\"seed\":%llu,\"data\":\"%.100s\"}",
              s->nfeats, s->movement_hidden, s->movement_latent, s->motion_hidden, s->text_hidden, s->embedding,
              s->word_width, s->parts_of_speech, c->decoder_hidden, c->window, c->snippets, c->batch, c->tokens,
              c->frames, c->negatives, (long long)c->autoencoder_steps, (long long)c->matching_steps,
