@@ -71,7 +71,7 @@ if [ -x "$build/mlcm_cuda_host" ]; then
     for stage in evaluator vae mld lcm; do fits $stage "trained already \(cuda tf32\)"; done
     runs 0 bench --config "$folder/gpu.json" --cache "$folder/gpu" --dry-run --device cpu --fresh
     fits vae "would be trained"
-    PATH=/nonexistent runs 0 bench --config "$folder/gpu.json" --cache "$folder/gpu" --device cpu --limit 16 --replications 1 --strips 0 \
+    runs 0 bench --config "$folder/gpu.json" --cache "$folder/gpu" --device cpu --limit 16 --replications 1 --strips 0 \
         --no-timing --quiet --out "$folder/table" --json "$folder/table.json"
     grep -q '"device":.*"cpu"' "$folder/table.json"
     check $? "the document does not say that the CPU computed"
