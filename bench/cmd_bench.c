@@ -102,6 +102,7 @@ int cmd_bench(int argc, char **argv)
         {.name = "fresh", .flag = &fresh, .help = "train anew, ignoring the experiment's committed weights"},
         {.name = "split", .text = &o.split, .value = "test|val", .help = "measure on val instead of test: for choosing settings"},
         {.name = "strips", .integer = &strips, .low = 0, .high = 50, .value = "N", .help = "strips and moving figures of N test captions (5)"},
+        {.name = "export", .text = &o.export, .value = "DIR", .help = "also the first replication's motions: DIR/MODEL/CLIP.npy, CLIP.txt"},
         {.name = "no-timing", .flag = &o.skip_timing, .help = "leave out AITS"},
         {.name = "strict", .flag = &strict, .help = "exit with 1 if a check of the run fails"},
         {.name = "dry-run", .flag = &dry, .help = "say what would be trained and measured, and what is missing"},

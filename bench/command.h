@@ -17,6 +17,7 @@ int cmd_report(int argc, char **argv);
 int cmd_info(int argc, char **argv);
 int cmd_compare(int argc, char **argv);
 int cmd_sweep(int argc, char **argv);
+int cmd_eval(int argc, char **argv);
 
 /* Prints "mlcm: TEXT" to standard error, returns e->code. */
 int command_fail(const struct error *e);

@@ -1,5 +1,6 @@
 #include "evaluation.h"
 #include "control_hints.h"
+#include "export_motions.h"
 #include "../datasets/consistency.h"
 #include "../metrics/diversity.h"
 #include "../metrics/frechet.h"
@@ -40,30 +41,36 @@ int evaluation_possible(const struct chain *c, const char *split, int limit, str
     return rc;
 }
 
-int evaluation_open(struct evaluation *ev, struct chain *c, const struct evaluator *evaluator, const char *split,
-                    int limit, struct error *e)
+/* Everything but the choice of items; ev->items are there already. */
+static int make_room(struct evaluation *ev, struct chain *c, const struct evaluator *evaluator, int n, struct error *e)
 {
-    memset(ev, 0, sizeof *ev);
+    size_t rows = (size_t)n;
     ev->chain = c;
     ev->evaluator = evaluator;
     ev->dim = evaluator->size.embedding;
     ev->generated_batch = c->x->batch;
-    int rc = items_build(&c->set, split, &ev->items, e);
-    if (rc) return rc;
     for (int i = 0; i < c->set.nclips && !ev->described; i++) ev->described = c->set.clips[i].slots[0] != 0;
-    int total = ev->items.count, n;
-    rc = items_used(c, total, limit, &n, e);
     ev->n = n;
-    size_t rows = (size_t)n;
-    ev->chosen = malloc((size_t)total * sizeof *ev->chosen);
+    ev->chosen = malloc((size_t)(n > ev->items.count ? n : ev->items.count) * sizeof *ev->chosen);
     ev->draws = malloc(rows * sizeof *ev->draws);
-    ev->texts = malloc(rows * sizeof *ev->texts);
+    ev->texts = calloc(rows, sizeof *ev->texts);
     ev->text = malloc(rows * (size_t)ev->dim * sizeof(float));
     ev->real = malloc(rows * (size_t)ev->dim * sizeof(float));
     ev->pools = calloc(1, sizeof *ev->pools);
     ev->distinct = calloc(1, sizeof *ev->distinct);
-    if (!rc && (!ev->chosen || !ev->draws || !ev->texts || !ev->text || !ev->real || !ev->pools || !ev->distinct))
-        rc = error_memory(e, "the evaluation");
+    if (!ev->chosen || !ev->draws || !ev->texts || !ev->text || !ev->real || !ev->pools || !ev->distinct)
+        return error_memory(e, "the evaluation");
+    return 0;
+}
+
+int evaluation_open(struct evaluation *ev, struct chain *c, const struct evaluator *evaluator, const char *split,
+                    int limit, struct error *e)
+{
+    int n = 0;
+    memset(ev, 0, sizeof *ev);
+    int rc = items_build(&c->set, split, &ev->items, e), total = ev->items.count;
+    if (!rc) rc = items_used(c, total, limit, &n, e);
+    if (!rc) rc = make_room(ev, c, evaluator, n, e);
     if (!rc) {
         struct rng r = rng_make(c->x->seed, rng_stream("limit"));
         for (int i = 0; i < total; i++) ev->chosen[i] = i;
@@ -77,6 +84,19 @@ int evaluation_open(struct evaluation *ev, struct chain *c, const struct evaluat
                 }
         }
     }
+    if (rc) evaluation_close(ev);
+    return rc;
+}
+
+int evaluation_open_items(struct evaluation *ev, struct chain *c, const struct evaluator *evaluator, const char *split,
+                          const int *chosen, int n, struct error *e)
+{
+    memset(ev, 0, sizeof *ev);
+    int rc = items_build(&c->set, split, &ev->items, e);
+    if (!rc && n < c->x->pool)
+        rc = error_set(e, ERR_INPUT, "%d motions do not fill one pool of %d; give more, or lower protocol.pool", n, c->x->pool);
+    if (!rc) rc = make_room(ev, c, evaluator, n, e);
+    if (!rc) memcpy(ev->chosen, chosen, (size_t)n * sizeof *chosen);
     if (rc) evaluation_close(ev);
     return rc;
 }
@@ -206,6 +226,49 @@ static int score(const struct evaluation *ev, const float *motion, const float *
     return rc;
 }
 
+int evaluation_embed(const struct evaluation *ev, float *x, int count, int frames, const int *lengths, int batch, float *out,
+                     struct error *e)
+{
+    return embed(ev, x, count, frames, lengths, batch, out, e);
+}
+
+int evaluation_score(const struct evaluation *ev, const float *embedded, double out[M_COUNT], struct error *e)
+{
+    return score(ev, embedded, ev->real, out, e);
+}
+
+void evaluation_describe(const struct evaluation *ev, const char *sha256, const char *split, int limit, int replications,
+                         struct results *r)
+{
+    const struct chain *c = ev->chain;
+    const struct experiment *x = c->x;
+    r->host.threads_used = c->device.threads;
+    snprintf(r->data.name, sizeof r->data.name, "%s", c->set.name);
+    snprintf(r->data.split, sizeof r->data.split, "%s", split);
+    snprintf(r->data.sha256, sizeof r->data.sha256, "%s", c->set.sha256);
+    snprintf(r->data.statistics, sizeof r->data.statistics, "%s", c->set.statistics_sha256);
+    r->data.n_original = ev->items.count;
+    r->data.n_used = ev->n;
+    if (x->published.part[PUBLISHED_EVALUATOR][0])
+        snprintf(r->evaluator.name, sizeof r->evaluator.name, "published %.50s, embedding %d",
+                 x->published.part[PUBLISHED_EVALUATOR], ev->dim);
+    else snprintf(r->evaluator.name, sizeof r->evaluator.name, "trained on %s, embedding %d", c->set.name, ev->dim);
+    snprintf(r->evaluator.sha256, sizeof r->evaluator.sha256, "%s", sha256);
+    snprintf(r->evaluator.padding_rule, sizeof r->evaluator.padding_rule,
+             "MotionLCM: batches of 32 in order of length, padded to the batch's longest clip with renormalised zeros");
+    r->protocol.replications = replications;
+    r->protocol.pool = x->pool;
+    r->protocol.diversity_times = x->diversity_times;
+    r->protocol.mm_samples = x->mm_samples;
+    r->protocol.mm_repeats = x->mm_repeats;
+    r->protocol.mm_times = x->mm_times;
+    snprintf(r->protocol.pooling, sizeof r->protocol.pooling, "one permutation of all pairs");
+    snprintf(r->protocol.pairs, sizeof r->protocol.pairs, "two independent draws without replacement");
+    r->protocol.limit = limit;
+    r->protocol.nseeds = 1;
+    r->protocol.seeds[0] = x->seed;
+}
+
 int evaluation_replicate(struct evaluation *ev, int replication, double out[M_COUNT], struct error *e)
 {
     const struct chain *c = ev->chain;
@@ -217,17 +280,20 @@ int evaluation_replicate(struct evaluation *ev, int replication, double out[M_CO
     float *second = malloc((size_t)ev->n * (size_t)ev->dim * sizeof *second);
     forget_replication(ev);
     ev->replication = replication;
-    int rc = again && second ? 0 : error_memory(e, "the evaluation");
+    int rc = again && second ? 0 : error_memory(e, "the evaluation"), other_texts = 0;
     for (int i = 0; i < ev->n && !rc; i++) {
         ev->draws[i] = item_draw(s, &ev->items, ev->chosen[i], &r);
-        ev->texts[i] = ev->items.list[ev->chosen[i]].captions[ev->draws[i].caption]->text;
+        if (ev->captions && ev->captions[i] >= 0) ev->draws[i].caption = ev->captions[i];
+        const char *text = ev->items.list[ev->chosen[i]].captions[ev->draws[i].caption]->text;
+        other_texts |= text != ev->texts[i];
+        ev->texts[i] = text;
         again[i] = item_draw(s, &ev->items, ev->chosen[i], &r);
     }
     if (!rc) rc = pools_permuted(ev->n, c->x->pool, &r, ev->pools, e);
     /* pools of different meanings exist only where the split has enough classes */
     if (!rc && pools_distinct(ev->n, c->x->pool, ev->n / c->x->pool, &any, &r, ev->distinct, &ignored))
         memset(ev->distinct, 0, sizeof *ev->distinct);
-    if (!rc) rc = embed_captions(ev, ev->text, e);
+    if (!rc && other_texts) rc = embed_captions(ev, ev->text, e);
     if (!rc) rc = embed_draws(ev, &ev->items, ev->draws, ev->n, ev->real, e);
     if (!rc) rc = embed_draws(ev, &ev->items, again, ev->n, second, e);
     if (!rc) rc = score(ev, ev->real, second, out, e);
@@ -406,6 +472,7 @@ static int generate_and_embed(const struct evaluation *ev, struct generation g, 
         g.out = calloc((size_t)count * (size_t)g.frames * (size_t)g.set->nfeats, sizeof *g.out);
         if (!g.out) return error_memory(e, "generated motions");
         rc = lanes_run(&ev->chain->lanes, (count + g.batch - 1) / g.batch, generate_job, &g, e);
+        if (!rc && draws && *ev->keep) rc = export_motions(ev, g.out, (int)(g.draws - ev->draws), count, g.frames, e);
         if (!rc) rc = embed(ev, g.out, count, g.frames, g.lengths, embed_batch, out + (size_t)first * (size_t)ev->dim, e);
         free(g.out);
     }

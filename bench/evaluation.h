@@ -5,6 +5,7 @@
 #include "../baselines/system.h"
 #include "../metrics/evaluator.h"
 #include "chain.h"
+#include "results.h"
 
 /* The metrics of one replication of one row; absent ones are NAN. */
 enum measure {
@@ -30,6 +31,8 @@ struct evaluation {
     float *text, *real;               /* embeddings (n, dim) */
     float *train;                     /* embeddings of as many training motions (n, dim) */
     struct pools *pools, *distinct;
+    const int *captions;              /* (n) or NULL: captions in place of the drawn ones, < 0 leaves one; the caller's */
+    char keep[1024];                  /* folder that the row's motions are also written to, see export_motions.h; "" = none */
     int described;                    /* clips say what holds for them, so that one caption can fit several */
     int dim;
 };
@@ -39,6 +42,9 @@ int evaluation_possible(const struct chain *c, const char *split, int limit, str
 /* limit 0: the whole split. */
 int evaluation_open(struct evaluation *ev, struct chain *c, const struct evaluator *evaluator, const char *split,
                     int limit, struct error *e);
+/* Of chosen items (n, numbers ascending; one may be there more than once) of the split instead. */
+int evaluation_open_items(struct evaluation *ev, struct chain *c, const struct evaluator *evaluator, const char *split,
+                          const int *chosen, int n, struct error *e);
 void evaluation_close(struct evaluation *ev);
 
 /* Draws captions and windows of replication r, embeds texts and real motions. Results of the row of
@@ -49,6 +55,15 @@ int evaluation_replicate(struct evaluation *ev, int r, double out[M_COUNT], stru
 int evaluation_train_distance(struct evaluation *ev, double *fid, struct error *e);
 /* The ceilings of R-Precision for a perfect reader in this replication's pools (top 1, 2, 3). */
 int evaluation_ceiling(struct evaluation *ev, double top[3], double *consistent, struct error *e);
+/* Measures motions that are there already: x (count, frames, nfeats), normalised by the set's statistics and zero
+ * behind their lengths, is used up; out (count, dim). Batches of `batch` are padded together. */
+int evaluation_embed(const struct evaluation *ev, float *x, int count, int frames, const int *lengths, int batch, float *out,
+                     struct error *e);
+/* Embeddings (n, dim), one a draw of this replication. Without MultiModality and measures of control. */
+int evaluation_score(const struct evaluation *ev, const float *embedded, double out[M_COUNT], struct error *e);
+/* Data, evaluator and protocol of a results document. `sha256` is the evaluator's. */
+void evaluation_describe(const struct evaluation *ev, const char *sha256, const char *split, int limit, int replications,
+                         struct results *r);
 /* Generates for every drawn caption and measures; MultiModality too if the protocol has it and the
  * system needs no control signal. With motion control, how near the drawn clips' signals came is
  * measured of every sampled system, whether it was told them or not. */

@@ -177,7 +177,8 @@ static void noted(struct comparing *c, const struct results *a, const struct res
             }
     static const char *const sections[] = {"evaluator", "vae", "text", "denoiser", "mld", "lcm", "control.variants"};
     for (size_t i = 0; i < sizeof sections / sizeof *sections; i++)
-        member(c, a, b, sections[i], 0, "models of other sizes or other training");
+        if (a->experiment && b->experiment && json_has(a->experiment, sections[i]) == json_has(b->experiment, sections[i]))
+            member(c, a, b, sections[i], 0, "models of other sizes or other training");
     for (int i = 0; i < a->nmodels; i++) {
         const struct results_model *x = &a->models[i], *y = results_model(b, x->name);
         char field[64];

@@ -29,6 +29,7 @@ struct verb {
 #pragma weak cmd_info
 #pragma weak cmd_pack
 #pragma weak cmd_compare
+#pragma weak cmd_eval
 #pragma weak cmd_report
 #pragma weak cmd_sweep
 
@@ -43,6 +44,8 @@ static const struct verb verbs[] = {
      "mlcm sweep --config bench/experiments/bandai_small_table3.json --jobs 2"},
     {"time", cmd_time, "latency alone: seconds a sentence, with stages and percentiles",
      "mlcm time --config bench/experiments/bandai_small.json"},
+    {"eval", cmd_eval, "metrics of motions that another program generated",
+     "mlcm eval --motions generated --config bench/experiments/bandai_small.json --json eval.json"},
     {"compare", cmd_compare, "two results: what differs, and what is worse beyond chance; --gate for CI",
      "mlcm compare results/bandai_small_table1.json build/bandai_small_table1/bandai_small_table1.json --gate"},
     {"generate", cmd_generate, "one motion from a sentence",

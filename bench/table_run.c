@@ -1,4 +1,5 @@
 #include "table_run.h"
+#include "export_motions.h"
 #include "../engine/file.h"
 #include "progress.h"
 #include "timing.h"
@@ -253,32 +254,8 @@ static int describe_run(const struct chain *c, const struct loaded *l, const str
     const struct experiment *x = c->x;
     int rc = 0;
     r->experiment = cJSON_Duplicate(x->resolved, 1);
-    r->host.threads_used = c->device.threads;
-    snprintf(r->data.name, sizeof r->data.name, "%s", c->set.name);
-    snprintf(r->data.split, sizeof r->data.split, "%s", o->split ? o->split : "test");
-    snprintf(r->data.sha256, sizeof r->data.sha256, "%s", c->set.sha256);
-    snprintf(r->data.statistics, sizeof r->data.statistics, "%s", c->set.statistics_sha256);
-    r->data.n_original = ev->items.count;
-    r->data.n_used = ev->n;
+    evaluation_describe(ev, l->evaluator.sha256, o->split ? o->split : "test", o->limit, replications, r);
     for (int i = 0; i < c->set.nnan && !rc; i++) rc = results_add_nan_id(r, c->set.nan_names[i], e);
-    if (x->published.part[PUBLISHED_EVALUATOR][0])
-        snprintf(r->evaluator.name, sizeof r->evaluator.name, "published %.50s, embedding %d",
-                 x->published.part[PUBLISHED_EVALUATOR], ev->dim);
-    else snprintf(r->evaluator.name, sizeof r->evaluator.name, "trained on %s, embedding %d", c->set.name, ev->dim);
-    snprintf(r->evaluator.sha256, sizeof r->evaluator.sha256, "%s", l->evaluator.sha256);
-    snprintf(r->evaluator.padding_rule, sizeof r->evaluator.padding_rule,
-             "MotionLCM: batches of 32 in order of length, padded to the batch's longest clip with renormalised zeros");
-    r->protocol.replications = replications;
-    r->protocol.pool = x->pool;
-    r->protocol.diversity_times = x->diversity_times;
-    r->protocol.mm_samples = x->mm_samples;
-    r->protocol.mm_repeats = x->mm_repeats;
-    r->protocol.mm_times = x->mm_times;
-    snprintf(r->protocol.pooling, sizeof r->protocol.pooling, "one permutation of all pairs");
-    snprintf(r->protocol.pairs, sizeof r->protocol.pairs, "two independent draws without replacement");
-    r->protocol.limit = o->limit;
-    r->protocol.nseeds = 1;
-    r->protocol.seeds[0] = x->seed;
     for (int i = 0; i < x->model_count && !rc; i++) {
         const struct system *s = &l->systems[i];
         struct results_model m = {.steps = s->kind->sampled ? s->sampler.steps : 0, .guidance = s->kind->sampled ? (double)s->sampler.guidance : 0};
@@ -396,17 +373,21 @@ int table_run(struct chain *c, struct loaded *l, const struct table_options *o, 
     v.x = malloc((size_t)v.rows * M_COUNT * (size_t)replications * sizeof *v.x);
     if (!v.x) rc = error_memory(e, "the results");
     if (!rc && run_identity(c, o, header)) rc = error_memory(e, "a fingerprint");
-    if (!rc) partial_read(&v, o->partial, header);
+    if (!rc && !o->export) partial_read(&v, o->partial, header);   /* the motions of what is done are gone */
     progress_start(&bar, "replications", "rows", (double)replications * v.rows, (double)v.done * v.rows, o->quiet);
     for (int k = v.done; k < replications && !rc; k++) {
         double out[M_COUNT];
         rc = evaluation_replicate(&ev, k, out, e);
         for (int m = 0; m < M_COUNT && !rc; m++) *value(&v, 0, m, k) = out[m];
+        if (!rc && o->export && k == 0) rc = export_real(&ev, o->export, e);
         for (int i = 0; i < x->model_count && !rc; i++) {
             progress_update(&bar, (double)k * v.rows + i + 1, x->models[i].name);
+            if (!rc && o->export && k == 0) rc = export_folder(&ev, o->export, x->models[i].name, e);
+            if (rc) break;
             if (k < row_replications(x, i + 1, replications)) rc = evaluation_measure(&ev, &l->systems[i], out, e);
             else for (int m = 0; m < M_COUNT; m++) out[m] = NAN;
             for (int m = 0; m < M_COUNT && !rc; m++) *value(&v, i + 1, m, k) = out[m];
+            *ev.keep = 0;
         }
         if (!rc) {
             v.done = k + 1;

@@ -34,6 +34,7 @@ struct table_options {
     int limit, replications;              /* 0: the experiment's */
     int quiet, skip_timing;
     const char *split;                    /* NULL: "test" */
+    const char *export;                   /* folder for the motions of replication 0, a folder a row; NULL: none */
     const char *partial;                  /* file of finished replications, for resuming */
 };
 /* Fills r (results_begin'd here; the caller frees it also after an error). */
