@@ -119,8 +119,15 @@ static int info_h5(const char *path, int tensors, struct error *e)
         return set ? info_set(path, e) : info_checkpoint(path, tensors, e);
     }
     if ((rc = sha256_file(path, sha256, e)) == 0) {
-        info_head(path, named || h5_is_group(f, "in") ? "conformance case" : "HDF5 file");
+        char caption[200] = "", kind[40] = "";
+        int motion = !h5_attr_string(f, "/", "kind", kind, sizeof kind, &ignored) && !strcmp(kind, "motion");
+        info_head(path, motion ? "motion" : named || h5_is_group(f, "in") ? "conformance case" : "HDF5 file");
         info_fingerprint(path, sha256);
+        if (motion && !h5_attr_string(f, "/", "caption", caption, sizeof caption, &ignored)) {
+            printf("  of ");
+            info_name(0, caption);
+            printf("\n");
+        }
         if (named) {
             printf("  case ");
             info_name(0, name);

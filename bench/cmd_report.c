@@ -16,7 +16,8 @@ int cmd_report(int argc, char **argv)
     const struct command_form form = {
         .example = "mlcm report results -o build/report",
         .usage = "mlcm report DIR|DOCUMENT.json … [-o DIR]",
-        .purpose = "Reads results documents, those given or all of a folder, with the plots, strips and motions beside them.\n"
+        .purpose = "Reads results documents (of bench, time, sweep) and comparisons (compare --json), those given or all of a folder,\n"
+                   "with the plots, strips and motions beside them.\n"
                    "Writes DIR/index.html, one page that needs no network, with moving skeletons where motions.json is there,\n"
                    "and for every document DIR/NAME/ with table.md, table.tex, table.csv and plots (SVG, PNG).",
         .options = options, .least = 1, .most = -1};

@@ -146,6 +146,24 @@ runs 0 report "$folder/in/short.json" "$folder/bad/short.json" -o "$folder/twice
 check $? "documents of one name wrote over each other"
 rm "$folder/bad/short.json"
 
+# --- comparisons and sweeps -----------------------------------------------------------------------------
+
+mkdir "$folder/more"
+runs 0 compare "$folder/in/made.json" "$folder/in/made.json" --gate --json "$folder/more/compare.json"
+document 0 "cell" "A sweep." true >"$folder/more/cells.json"
+echo '<svg xmlns="http://www.w3.org/2000/svg"/>' >"$folder/more/sweep_FID.svg"
+echo '{"schema":"mlcm-compare-1","a":"<b>a</b>","b":7,"fingerprints":"x","metrics":[{"model":3},{"metric":"<i>","difference":1,"low":0,"high":2,"verdict":"worse"}],
+ "gate":{"pass":false,"findings":[{"model":"<u>","metric":"m","finding":"f"}]}}' >"$folder/more/hostile.json"
+runs 0 report "$folder/more" -o "$folder/moved"
+moved=$folder/moved/index.html
+has "$moved" 'Comparison of two results' "a comparison"
+has "$moved" 'The gate passed' "a gate that passed"
+has "$moved" '<b>The gate failed.</b>' "a gate that failed"
+has "$moved" 'class="left verdict" ' "a verdict"
+has "$moved" 'class="left verdict worse"' "a verdict that is worse"
+has "$moved" 'FID in the cells of the sweep' "a sweep's figure"
+hasnt "$moved" '<b>a</b>|<i>|<u>' "markup from a comparison"
+
 # --- contrast: WCAG AA for words on paper and panels, 3:1 for drawn things -----------------------------------
 
 awk '

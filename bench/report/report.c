@@ -5,6 +5,7 @@
 #include "../table_text.h"
 #include "html.h"
 #include "page.h"
+#include <cJSON.h>
 #include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@ void report_free(struct report *r)
     for (int i = 0; i < r->count; i++) {
         results_free(&r->items[i].results);
         motions_free(&r->items[i].motions);
+        cJSON_Delete(r->items[i].comparison);
     }
     free(r->items);
     memset(r, 0, sizeof *r);
@@ -51,6 +53,22 @@ static void find_beside(struct report_item *item)
     if (!is_folder(item->beside)) snprintf(item->beside, sizeof item->beside, "%s", dirname(folder));
 }
 
+/* What a JSON document is; of a comparison the tree is kept in *comparison, which may be NULL. Files that are no JSON are
+ * of no kind. */
+enum kind { NO_DOCUMENT, RESULTS_DOCUMENT, COMPARISON_DOCUMENT };
+static enum kind document_kind(const char *path, cJSON **comparison)
+{
+    struct error ignored;
+    cJSON *o = NULL;
+    if (json_read(path, &o, &ignored)) return NO_DOCUMENT;
+    const cJSON *schema = cJSON_GetObjectItemCaseSensitive(o, "schema");
+    const char *name = cJSON_IsString(schema) ? schema->valuestring : "";
+    enum kind kind = !strcmp(name, RESULTS_SCHEMA) ? RESULTS_DOCUMENT : !strcmp(name, "mlcm-compare-1") ? COMPARISON_DOCUMENT : NO_DOCUMENT;
+    if (comparison && kind == COMPARISON_DOCUMENT) *comparison = o;
+    else cJSON_Delete(o);
+    return kind;
+}
+
 static int add_document(struct report *r, const char *path, struct error *e)
 {
     char motions[1100];
@@ -64,22 +82,11 @@ static int add_document(struct report *r, const char *path, struct error *e)
     name_item(r, item);
     find_beside(item);
     r->count++;
+    if (document_kind(path, &item->comparison) == COMPARISON_DOCUMENT) return 0;
     int rc = results_read(path, &item->results, e);
     snprintf(motions, sizeof motions, "%s/motions.json", item->beside);
     if (!rc && file_exists(motions)) rc = motions_read(motions, &item->motions, e);
     return rc;
-}
-
-/* Whether a JSON file of a folder is a results document; files that are no JSON are not. */
-static int is_document(const char *path)
-{
-    struct error ignored;
-    cJSON *o = NULL;
-    if (json_read(path, &o, &ignored)) return 0;
-    const cJSON *schema = cJSON_GetObjectItemCaseSensitive(o, "schema");
-    int fits = cJSON_IsString(schema) && !strcmp(schema->valuestring, RESULTS_SCHEMA);
-    cJSON_Delete(o);
-    return fits;
 }
 
 int report_add(struct report *r, const char *path, struct error *e)
@@ -92,7 +99,7 @@ int report_add(struct report *r, const char *path, struct error *e)
     for (int i = 0; i < count && !rc; i++) {
         if (!file_has_ending(names[i], ".json")) continue;
         snprintf(file, sizeof file, "%.1000s/%s", path, names[i]);
-        if (!is_document(file)) {
+        if (document_kind(file, NULL) == NO_DOCUMENT) {
             r->skipped += strcmp(names[i], "motions.json") != 0;
             continue;
         }
@@ -115,7 +122,10 @@ static int write_body(void *context, FILE *out, struct error *e)
                        r->items[i].results.protocol.limit > 0 ? " (limited)" : "");
         fputs("<li><a href=\"#metrics\">What is measured</a></li>\n</ul></nav>\n", out);
     }
-    for (int i = 0; i < r->count && !rc; i++) rc = report_section(&r->items[i], i + 1, out, e);
+    for (int i = 0; i < r->count && !rc; i++) {
+        if (r->items[i].comparison) report_comparison(&r->items[i], i + 1, out);
+        else rc = report_section(&r->items[i], i + 1, out, e);
+    }
     if (!rc) report_definitions(r, out);
     return rc;
 }
@@ -127,11 +137,13 @@ int report_write(struct report *r, const char *out, int quiet, struct error *e)
     struct error drawing = {0};
     for (int i = 0; i < r->count && !rc; i++) {
         struct report_item *item = &r->items[i];
+        if (item->comparison) continue;
         snprintf(item->folder, sizeof item->folder, "%.900s/%s", out, item->name);
         if ((rc = file_make_folder(item->folder, e)) || (rc = table_write_all(&item->results, item->folder, e))) break;
         if (!drawing.code && plot_results(&item->results, item->folder, &item->plots, &drawing) && !quiet)
             fprintf(stderr, "mlcm: no plots: %s\n", drawing.text);
     }
+    if (!rc) rc = file_make_folder(out, e);
     if (rc) return rc;
     snprintf(path, sizeof path, "%.1000s/index.html", out);
     snprintf(lead, sizeof lead, "%d results document%s: tables with intervals, motions to look at, plots, and how each number was made.",

@@ -10,8 +10,9 @@ struct report_item {
     char path[1024], name[80];    /* name: the file's, without .json; unique in the report */
     char beside[1024];            /* folder of its plots, strips, motions */
     char folder[1024];            /* what the report wrote of it: tables, plots */
-    struct results results;
+    struct results results;       /* of a comparison: empty */
     struct motions motions;       /* nclips 0: none */
+    struct cJSON *comparison;     /* the document of `mlcm compare --json`, or NULL */
     int plots;                    /* drawn anew */
 };
 
@@ -21,7 +22,7 @@ struct report {
     struct report_item *items;
 };
 
-/* Adds a document, or all results documents of a folder. Errors: nothing there, a document that cannot be read. */
+/* Adds a document, or all documents (results and comparisons) of a folder. Errors: nothing there, a document that cannot be read. */
 int report_add(struct report *r, const char *path, struct error *e);
 void report_free(struct report *r);
 /* Writes OUT/NAME/table.md, .tex, .csv and plots of every document, and OUT/index.html. Without gnuplot the plots
@@ -30,6 +31,7 @@ int report_write(struct report *r, const char *out, int quiet, struct error *e);
 
 /* The sections of one document in the page. number: from 1. */
 int report_section(const struct report_item *item, int number, FILE *out, struct error *e);
+void report_comparison(const struct report_item *item, int number, FILE *out);
 void report_provenance(const struct report_item *item, FILE *out);
 /* Tables of a document's metrics: the headline ones, then the rest folded away, then as sources to copy. */
 int report_tables(const struct results *r, FILE *out, struct error *e);

@@ -72,6 +72,11 @@ static void put_plots(const struct report_item *item, FILE *out)
         snprintf(caption, sizeof caption, "Loss while training: %s.", stages[i]);
         any += put_plot(item, name, "small", caption, caption, out);
     }
+    for (int m = 0; m < metric_count(); m++) {       /* of a sweep */
+        snprintf(name, sizeof name, "sweep_%s", metric_at(m)->name);
+        snprintf(caption, sizeof caption, "%s in the cells of the sweep, with intervals.", metric_at(m)->title);
+        any += put_plot(item, name, "small", caption, caption, out);
+    }
     fputs("</div>\n", out);
     if (!any) fputs("<p class=\"note\">No plots: gnuplot was not there, or nothing was measured at several steps.</p>\n", out);
 }
