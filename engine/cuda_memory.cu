@@ -11,10 +11,11 @@ float *cuda_alloc(struct device *d, size_t count)
     void *memory = NULL;
     if (count > (size_t)1 << 40) return NULL;
     cudaError_t code = cudaMalloc(&memory, count ? count * sizeof(float) : sizeof(float));
-    if (code != cudaSuccess) {
-        cudaGetLastError();          /* out of memory is no lasting error: the caller says what did not fit */
+    if (code == cudaErrorMemoryAllocation) {
+        cudaGetLastError();          /* no lasting error: the caller says what did not fit */
         return NULL;
     }
+    if (!cuda_well(d, code, "memory", count * sizeof(float))) return NULL;      /* an earlier operation's failure */
     s->allocations++;
     return (float *)memory;
 }
