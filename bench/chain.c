@@ -90,7 +90,8 @@ static int fingerprint_of(const struct description *d, char hex[65], struct erro
 struct training_plan gpu_plan(const struct training_plan *p)
 {
     struct training_plan g = *p;
-    g.piece = p->batch < 1024 ? p->batch : 1024;
+    int most = p->gpu_piece ? p->gpu_piece : 1024;
+    g.piece = p->batch < most ? p->batch : most;
     g.trainer.accumulators = 1;
     return g;
 }

@@ -52,7 +52,8 @@ struct chain {
  * A model that another device trained by the same plan is taken where this one has trained none; on a GPU a stage
  * trains by gpu_plan. */
 int chain_open(struct chain *c, struct experiment *x, const char *cache, struct error *e);
-/* A plan on a GPU: a batch is one piece, of up to 1024 sequences, since pieces follow one another there. */
+/* A plan on a GPU: pieces follow one another there, so a batch is one piece of up to 1024 sequences, or as many as
+ * gpu_piece says. */
 struct training_plan gpu_plan(const struct training_plan *p);
 /* The stages that the experiment's models stand on, the evaluator aside; those that a model takes from a
  * published checkpoint of its own are not among them. */

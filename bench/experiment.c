@@ -100,6 +100,7 @@ static void read_plan(struct section *s, struct training_plan *p, uint64_t seed)
     whole(s, "warmup", &warmup, 0, INT_MAX);
     whole(s, "batch", &p->batch, 1, 4096);
     whole(s, "piece", &p->piece, 1, 1024);
+    whole(s, "gpu_piece", &p->gpu_piece, 0, 1024);
     whole(s, "accumulators", &p->trainer.accumulators, 1, TRAINER_ACCUMULATORS);
     single(s, "rate", &p->trainer.rate, 0, 1);
     single(s, "weight_decay", &p->trainer.weight_decay, 0, 1);
@@ -222,11 +223,11 @@ static void read_control_plan(struct section *s, struct control_plan *c, uint64_
  * the pattern and the density, is the section's own, so that the rows of a table compare. */
 static void read_control(struct section *s, struct experiment *x)
 {
-    static const char *const keys[] = {"steps", "warmup", "batch", "piece", "accumulators", "rate", "weight_decay", "clip",
+    static const char *const keys[] = {"steps", "warmup", "batch", "piece", "gpu_piece", "accumulators", "rate", "weight_decay", "clip",
                                        "dropout", "pattern", "joints", "low", "high", "density", "kind", "loss", "metric",
                                        "weight", "w_low", "w_high", "embedding_width", "tuning_steps", "trajectory", "variants",
                                        NULL};
-    static const char *const variant[] = {"steps", "warmup", "batch", "piece", "accumulators", "rate", "weight_decay", "clip",
+    static const char *const variant[] = {"steps", "warmup", "batch", "piece", "gpu_piece", "accumulators", "rate", "weight_decay", "clip",
                                           "dropout", "joints", "low", "high", "kind", "loss", "metric", "weight", "w_low",
                                           "w_high", NULL};
     const cJSON *list = NULL;
@@ -371,7 +372,7 @@ static void read_sections(struct section *s, struct experiment *x)
     static const char *const devices[] = {"cpu", "cuda", NULL};
     static const char *const data[] = {"source", "root", "set", NULL};
     static const char *const vae[] = {"generation", "latent_tokens", "latent_width", "positions", "width", "feed_forward",
-                                      "layers", "heads", "steps", "warmup", "batch", "piece", "accumulators", "rate",
+                                      "layers", "heads", "steps", "warmup", "batch", "piece", "gpu_piece", "accumulators", "rate",
                                       "weight_decay", "clip", "dropout", "features_loss", "joints_loss", "local_loss",
                                       "features_weight", "joints_weight", "local_weight", "kl_weight", "masked", "refinements", NULL};
     static const char *const text[] = {"width", "feed_forward", "layers", "heads", "text_width", "encoder", "precision",
@@ -379,9 +380,9 @@ static void read_sections(struct section *s, struct experiment *x)
     static const char *const encoders[] = {"own", "sentence-t5-large", NULL};
     static const char *const denoiser[] = {"width", "feed_forward", "layers", "heads", "time_width", "guidance_width",
                                            "positions", NULL};
-    static const char *const mld[] = {"steps", "warmup", "batch", "piece", "accumulators", "rate", "weight_decay", "clip",
+    static const char *const mld[] = {"steps", "warmup", "batch", "piece", "gpu_piece", "accumulators", "rate", "weight_decay", "clip",
                                       "dropout", "empty_probability", "latent_crops", "guidance", NULL};
-    static const char *const lcm[] = {"steps", "warmup", "batch", "piece", "accumulators", "rate", "weight_decay", "clip",
+    static const char *const lcm[] = {"steps", "warmup", "batch", "piece", "gpu_piece", "accumulators", "rate", "weight_decay", "clip",
                                       "dropout", "generation", "points", "loss", "huber_c", "w_low", "w_high", "ema",
                                       "teacher_dropout", "guidance", "seed", NULL};
     static const char *const protocol[] = {"replications", "pool", "diversity_times", "mm_samples", "mm_repeats", "mm_times",

@@ -16,6 +16,7 @@
 struct training_plan {
     int64_t steps;
     int batch, piece;             /* sequences a batch; sequences a lane takes at a time */
+    int gpu_piece;                /* those that a GPU takes at a time: it pads them to the longest; 0: the whole batch */
     struct trainer_config trainer;
 };
 
