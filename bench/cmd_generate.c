@@ -94,7 +94,7 @@ int cmd_generate(int argc, char **argv)
         {.name = "tuning", .integer = &tuning, .low = 1, .high = 10000, .value = "N", .help = "with --control: N steps of latent tuning instead of the ControlNet"},
         {.name = "stream", .flag = &listening, .help = "texts from standard input, a line each; frames go out as they are made"},
         {.name = "overlap", .integer = &overlap, .low = 1, .high = 190, .value = "N", .help = "with several texts: frames that segments share (the ControlNet's, or a third)"},
-        {.name = "tries", .integer = &tries, .low = 1, .high = 1000, .value = "N", .help = "with several texts: most noises tried a segment for a calm seam (32)"},
+        {.name = "tries", .integer = &tries, .low = 1, .high = 1000, .value = "N", .help = "with several texts: most noises tried a segment for a calm seam (64)"},
         {.name = "plain", .flag = &plain, .help = "with several texts: join them without the ControlNet"},
         {.name = "rows", .text = &rows, .value = "jsonl|csv", .help = "with -o - (jsonl)"},
         {.name = "out", .letter = 'o', .text = &out, .value = "FILE", .help = "FILE.npy, .bvh (for Blender), .h5, .html (a moving skeleton) or .svg (strips); of several texts also .csv, .jsonl, -"},

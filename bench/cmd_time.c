@@ -132,7 +132,7 @@ int cmd_time(int argc, char **argv)
         {.name = "segment", .integer = &stream.frames, .low = 8, .high = 200, .value = "N", .help = "of the stream: new frames a segment (60)"},
         {.name = "overlap", .integer = &stream.overlap, .low = 1, .high = 190, .value = "N", .help = "of the stream: frames that segments share"},
         {.name = "streams", .integer = &stream.streams, .low = 1, .high = 1000, .value = "N", .help = "of the stream: so many, with other seeds and orders of the captions, for the seams (1)"},
-        {.name = "tries", .integer = &stream.tries, .low = 1, .high = 1000, .value = "N", .help = "of the stream: most noises tried a segment for a calm seam (32)"},
+        {.name = "tries", .integer = &stream.tries, .low = 1, .high = 1000, .value = "N", .help = "of the stream: most noises tried a segment for a calm seam (64)"},
         {.name = "plain", .flag = &stream.plain, .help = "of the stream: without the ControlNet"},
         {.name = "seed", .seed = &stream.seed, .value = "S", .help = "of the stream's noise (1234)"},
         {.name = "out", .letter = 'o', .text = &out, .value = "FILE", .help = "of the stream: its joints, FILE.npy"},

@@ -107,7 +107,7 @@ struct mlcm_stream_options {
     int overlap;                      /* frames that two segments share; 0: what the ControlNet was trained for, or a third */
     int plain;                        /* 1: no ControlNet, even where there is one */
     int tries;                        /* most noises tried for a segment after the first, until the jerk over the seam is at
-                                       * most 1.5 times the median inside segments; else the calmest is taken; 0: 32 */
+                                       * most 1.5 times the median inside segments; else the calmest is taken; 0: 64 */
 };
 #define MLCM_STREAM_OPTIONS { MLCM_OPTIONS, 0, 0, 0, 0 }
 

@@ -47,7 +47,7 @@ int mlcm_stream_open(mlcm_stream **out, mlcm *m, const struct mlcm_stream_option
     s->m = m;
     s->generation = o->generation;
     s->frames = o->frames ? o->frames : 60;
-    s->tries = o->tries ? o->tries : 32;
+    s->tries = o->tries ? o->tries : 64;
     s->controlled = !o->plain && mlcm_has_control(m, o->generation.teacher);
     int rc = 0, overlap = o->overlap, longest = mlcm_longest(m);
     if (s->controlled) rc = e.code = mlcm_control_training(m, o->generation.teacher, &s->trained, e.text, sizeof e.text);

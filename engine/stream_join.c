@@ -69,12 +69,13 @@ static void place(const struct stream_join *s, const float *p, double out[3])
     out[2] = s->sine * (double)p[0] + s->cosine * (double)p[2] + s->z;
 }
 
-/* What is left at frame i of n of an offset that begins with `offset` and grows by `growth` a frame: a quintic that
- * ends with no offset, velocity or acceleration. */
+/* What is left at frame i of n of an offset that begins with `offset` and grows by `growth` a frame: quintics that end
+ * with no offset, velocity or acceleration. The growth has half the time, lest it carry limbs far. */
 static double fading(int i, int n, double offset, double growth)
 {
-    double u = (double)i / n, u3 = u * u * u;
-    return offset * (1 - u3 * (10 + u * (6 * u - 15))) + growth * n * (u - u3 * (6 + u * (3 * u - 8)));
+    int m = (n + 1) / 2;
+    double u = (double)i / n, u3 = u * u * u, v = i < m ? (double)i / m : 1, v3 = v * v * v;
+    return offset * (1 - u3 * (10 + u * (6 * u - 15))) + growth * m * (v - v3 * (6 + v * (3 * v - 8)));
 }
 
 /* Row i of a clip that is laid, its first `faded` rows led out of the held frames. */

@@ -3,9 +3,9 @@
  * distance of the joints is least (frame i of n weighs 1 - i/n).
  *
  * From the first shared frame on the new clip is what is shown. Each joint begins where the old clip goes on and
- * with its velocity: the difference of both clips there is added to the new one, and fades over the overlap
- * by quintics that end with no offset, velocity or acceleration. While an offset lasts, a bone may be a
- * little longer or shorter. */
+ * with its velocity: the difference of both clips there is added to the new one, and fades, that of the positions
+ * over the overlap, that of the velocities over its half, by quintics that end with no offset, velocity or
+ * acceleration. Joints are led one by one: while offsets last, bones are longer or shorter. */
 #ifndef MLCM_STREAM_JOIN_H
 #define MLCM_STREAM_JOIN_H
 
