@@ -249,7 +249,7 @@ void evaluation_describe(const struct evaluation *ev, const char *sha256, const 
     snprintf(r->data.statistics, sizeof r->data.statistics, "%s", c->set.statistics_sha256);
     r->data.n_original = ev->items.count;
     r->data.n_used = ev->n;
-    if (x->published.part[PUBLISHED_EVALUATOR][0])
+    if (x->published.given && x->published.part[PUBLISHED_EVALUATOR][0])
         snprintf(r->evaluator.name, sizeof r->evaluator.name, "published %.50s, embedding %d",
                  x->published.part[PUBLISHED_EVALUATOR], ev->dim);
     else snprintf(r->evaluator.name, sizeof r->evaluator.name, "trained on %s, embedding %d", c->set.name, ev->dim);

@@ -70,6 +70,8 @@ for stage in evaluator vae mld lcm; do
     grep -q "$(sha256sum "$(model "$folder/one" $stage)" | cut -c 1-64)" "$straight"
     check $? "the document does not name $stage's file by its SHA-256"
 done
+grep -q '"name":.*"trained on procedural, embedding 16"' "$straight"
+check $? "the document does not say that the evaluator was trained here"
 [ -z "$(compgen -G "$folder/one/*.state")$(find "$folder" -name '*.tmp-*')" ]
 check $? "bench left states or temporary files behind"
 
