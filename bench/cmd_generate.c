@@ -90,7 +90,7 @@ int cmd_generate(int argc, char **argv)
         {.name = "guidance", .number = &o.guidance, .low = 0.01, .high = 100, .value = "G", .help = "guidance scale, instead of the model's"},
         {.name = "teacher", .flag = &o.teacher, .help = "sample the MLD teacher instead of MotionLCM"},
         {.name = "joints", .flag = &joints_only, .help = "write joint positions (N,22,3) instead of features (N,263)"},
-        {.name = "control", .text = &control, .value = "FILE", .help = "where joints shall be: FILE.json or FILE.csv (see README)"},
+        {.name = "control", .text = &control, .value = "FILE", .help = "where joints shall be: FILE.json or FILE.csv (bench/GENERATE.md)"},
         {.name = "tuning", .integer = &tuning, .low = 1, .high = 10000, .value = "N", .help = "with --control: N steps of latent tuning instead of the ControlNet"},
         {.name = "stream", .flag = &listening, .help = "texts from standard input, a line each; frames go out as they are made"},
         {.name = "overlap", .integer = &overlap, .low = 1, .high = 190, .value = "N", .help = "with several texts: frames that segments share (the ControlNet's, or a third)"},
