@@ -85,7 +85,7 @@ $(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/fuzz.o $(BUILD
 	$(CC) $(CFLAGS) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(filter %bench.a,$^) $(BUILD)/libmlcm.a $(LDLIBS)
 $(BUILD)/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/replay.o $(BUILD)/tests/fuzz/fuzz.o $(BUILD)/libmlcm.a
 	$(CC) $(CFLAGS) -o $@ $(filter %.o,$^) $(filter %bench.a,$^) $(BUILD)/libmlcm.a $(LDLIBS)
-$(foreach target,experiment results,$(BUILD)/fuzz_$(target) $(BUILD)/replay_$(target)): $(BUILD)/libbench.a
+$(foreach target,experiment motions results,$(BUILD)/fuzz_$(target) $(BUILD)/replay_$(target)): $(BUILD)/libbench.a
 $(BUILD)/libbench.a: $(filter-out $(BUILD)/bench/main.o,$(BENCH_OBJ))
 	@rm -f $@
 	ar rcs $@ $^

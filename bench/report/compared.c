@@ -36,21 +36,29 @@ static void put_difference(const cJSON *o, const char *metric, FILE *out)
             text[1], text[2]);
 }
 
-static void put_metrics(const cJSON *root, FILE *out)
+/* The headline metrics and whatever is not the same; the rest is folded away. */
+static int is_headline(const cJSON *o)
+{
+    const char *verdict = text_of(o, "verdict");
+    return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(o, "headline")) || (strcmp(verdict, "same") && strcmp(verdict, "not comparable"));
+}
+
+static void put_metrics(const cJSON *root, int headline, FILE *out)
 {
     static const char *const names[] = {"Metric", "A", "B", "B − A, with interval", "Verdict"};
-    const cJSON *o, *list = cJSON_GetObjectItemCaseSensitive(root, "metrics");
-    fputs("<p class=\"scope table-caption\">Every metric of every row; verdicts allow for the number of tests and for the tolerance.</p>\n"
-          "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Comparison\">\n<table class=\"sortable\" aria-label=\"Comparison\">"
+    const cJSON *o;
+    fputs("<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Comparison\">\n<table class=\"sortable\" aria-label=\"Comparison\">"
           "<thead><tr><th scope=\"col\">Model</th>", out);
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) html_print(out, "<th scope=\"col\">%s</th>", names[i]);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        html_print(out, "<th scope=\"col\" class=\"%s\">%s</th>", i == 0 || i == 4 ? "left" : "number", names[i]);
     fputs("</tr></thead>\n<tbody>\n", out);
     int row = 0;
-    cJSON_ArrayForEach(o, list)
+    cJSON_ArrayForEach(o, cJSON_GetObjectItemCaseSensitive(root, "metrics"))
     {
         const char *name = text_of(o, "metric"), *verdict = text_of(o, "verdict");
         const struct metric *m = metric_find(name);
         int bad = !strcmp(verdict, "worse"), good = !strcmp(verdict, "better");
+        if (is_headline(o) != headline) continue;
         html_print(out, "<tr><th scope=\"row\">%s</th><td class=\"left\" data-value=\"%d\">%s %s</td>", text_of(o, "model"), row++,
                    m ? m->title : name, m ? table_arrow(m->direction) : "");
         put_value(o, "a", name, out);
@@ -95,6 +103,10 @@ void report_comparison(const struct report_item *item, int number, FILE *out)
         fputs("</ul>\n", out);
     }
     put_fingerprints(root, out);
-    put_metrics(root, out);
-    fputs("</section>\n", out);
+    fputs("<p class=\"scope table-caption\">Headline metrics and whatever is not the same; verdicts allow for the number of tests and for the "
+          "tolerance.</p>\n", out);
+    put_metrics(root, 1, out);
+    fputs("<details class=\"print\"><summary>All other metrics</summary>\n", out);
+    put_metrics(root, 0, out);
+    fputs("</details>\n</section>\n", out);
 }

@@ -74,7 +74,7 @@ static void put_models(const struct results *r, FILE *out)
     if (!r->nmodels) return;
     fputs("<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Models\"><table><caption>Models and the files they were read from"
           "</caption>\n<thead><tr><th scope=\"col\">Model</th><th scope=\"col\">Steps</th><th scope=\"col\">Guidance</th>"
-          "<th scope=\"col\">Size</th><th scope=\"col\">SHA-256</th></tr></thead>\n<tbody>\n", out);
+          "<th scope=\"col\">Size</th><th scope=\"col\" class=\"left\">SHA-256</th></tr></thead>\n<tbody>\n", out);
     for (int i = 0; i < r->nmodels; i++) {
         const struct results_model *m = &r->models[i];
         html_print(out, "<tr><th scope=\"row\">%s</th>", m->name);

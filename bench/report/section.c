@@ -89,11 +89,12 @@ static void put_strips(const struct report_item *item, FILE *out)
     for (int i = 1; i <= 5; i++) {
         snprintf(path, sizeof path, "%s/strip_%d.svg", item->beside, i);
         if (!file_exists(path)) continue;
-        if (!any++) fputs("<h3>Motions</h3>\n<details class=\"strips\" open><summary>Strips of poses</summary>\n", out);
+        if (!any) fputs("<h3>Motions</h3>\n<div class=\"strips\">\n", out);
+        if (any++ == 1) fputs("<details><summary>Further strips</summary>\n", out);
         snprintf(caption, sizeof caption, "Strip %d: real and generated poses, left to right.", i);
         page_picture(path, "strip", caption, caption, out);
     }
-    if (any) fputs("</details>\n", out);
+    if (any) fputs(any > 1 ? "</details>\n</div>\n" : "</div>\n", out);
 }
 
 int report_section(const struct report_item *item, int number, FILE *out, struct error *e)

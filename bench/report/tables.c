@@ -54,7 +54,7 @@ static void put_table(const struct results *r, const struct table_column *column
     html_print(out, "<p class=\"scope table-caption\">%s", caption);
     if (r->protocol.limit > 0) html_print(out, " <strong>Limited run of %d items.</strong>", r->protocol.limit);
     html_print(out, "</p>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"%s\">\n<table class=\"sortable%s\" aria-label=\"%s\">\n"
-                    "<thead><tr><th scope=\"col\">Model</th>", caption, width > 8 ? " dense" : "", caption);
+                    "<thead><tr><th scope=\"col\">Model</th>", caption, width > 7 ? " dense" : "", caption);
     for (int c = 0; c < count; c++)
         if (is_headline(columns[c].metric) == headline) put_header(&columns[c], out);
     fputs("</tr></thead>\n<tbody>\n", out);
@@ -108,7 +108,9 @@ int report_tables(const struct results *r, FILE *out, struct error *e)
 
 static void put_seconds(FILE *out, double seconds)
 {
-    if (seconds > 0) fprintf(out, "<td data-value=\"%.9g\">%.3g</td>", seconds, seconds * 1000);
+    char text[64];
+    table_number("AITS", seconds * 1000, text, sizeof text);
+    if (seconds > 0) fprintf(out, "<td data-value=\"%.9g\">%s</td>", seconds, text);
     else fputs("<td data-value=\"0\">–</td>", out);
 }
 
