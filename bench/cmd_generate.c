@@ -49,7 +49,7 @@ static int read_control(mlcm *m, const char *path, int frames, int teacher, int 
 }
 
 /* One motion that is told where to be; says how near it came. */
-static int generate_controlled(mlcm *m, const char *text, int frames, const struct mlcm_options *o, const char *path, int tuning,
+static int generate_controlled(mlcm *m, const char *text, int frames, const struct mlcm_options *o, const char *path, int tuning, int quiet,
                                float *features, float *joints, struct told *told, struct error *e)
 {
     size_t keys = (size_t)frames * (size_t)mlcm_joints(m);
@@ -60,7 +60,7 @@ static int generate_controlled(mlcm *m, const char *text, int frames, const stru
     const struct mlcm_control control = {positions, mask, tuning};
     if (!rc) rc = e->code = mlcm_generate_controlled(m, text, frames, o, &control, features, joints, e->text, sizeof e->text);
     if (!rc) rc = control_errors(joints, positions, mask, frames, mlcm_joints(m), &errors, NULL, e);
-    if (!rc)
+    if (!rc && !quiet)
         fprintf(stderr, "mlcm: %s: %d points told, missed by %.1f cm on average\n", path, control_keypoints(mask, frames, mlcm_joints(m)),
                 100 * errors.average);
     return rc;
@@ -78,7 +78,7 @@ int cmd_generate(int argc, char **argv)
 {
     static const char committed[] = "results/weights/bandai_small";
     const char *model = committed, *out = NULL, *control = NULL, *rows = NULL;
-    int frames = 0, joints_only = 0, tuning = 0, listening = 0, overlap = 0, plain = 0, tries = 0;
+    int quiet = 0, frames = 0, joints_only = 0, tuning = 0, listening = 0, overlap = 0, plain = 0, tries = 0;
     struct mlcm_parts parts = {0};
     struct device_option device = {0};
     struct device_choice choice = {0};
@@ -105,6 +105,7 @@ int cmd_generate(int argc, char **argv)
         {.name = "precision", .text = &parts.precision, .value = "fp32|bf16|int8", .help = "of all other weights (fp32)"},
         {.name = "threads", .integer = &parts.threads, .low = 0, .high = 64, .value = "N", .help = "threads; 0 = all cores"},
         DEVICE_OPTION_ROWS(device),
+        {.name = "quiet", .flag = &quiet, .help = "print nothing but errors"},
         {0}};
     const struct command_form form = {
         .example = "mlcm generate \"a person walks slowly and turns left\" --frames 120 --steps 1 --seed 7 -o walk.npy",
@@ -153,10 +154,10 @@ int cmd_generate(int argc, char **argv)
         error_set(&e, e.code, "%s: the committed models are not here; start mlcm in its repository or give --model DIR", model);
     if (e.code) return command_fail(&e);
     if (several) {
-        if (a.count > 1 && one_word_each(&a))
+        if (a.count > 1 && one_word_each(&a) && !quiet)
             fprintf(stderr, "mlcm: %d texts of one word each make %d segments; a sentence goes in quotes\n", a.count, a.count);
         const struct stream_request request = {.options = {.generation = o, .frames = frames, .overlap = overlap, .plain = plain, .tries = tries},
-                                               .texts = a.positional, .count = a.count, .listening = listening, .out = out, .rows = rows, .models = model};
+                                               .texts = a.positional, .count = a.count, .listening = listening, .out = out, .rows = rows, .models = model, .quiet = quiet};
         generate_stream(m, &request, &e);
         mlcm_close(m);
         return e.code ? command_fail(&e) : 0;
@@ -165,14 +166,14 @@ int cmd_generate(int argc, char **argv)
     float *joints = malloc((size_t)frames * (size_t)mlcm_joints(m) * 3 * sizeof *joints);
     struct told told = {0};
     if (!features || !joints) error_memory(&e, "the motion");
-    else if (control) generate_controlled(m, a.positional[0], frames, &o, control, tuning, features, joints, &told, &e);
+    else if (control) generate_controlled(m, a.positional[0], frames, &o, control, tuning, quiet, features, joints, &told, &e);
     else e.code = mlcm_generate(m, a.positional[0], frames, &o, features, joints, e.text, sizeof e.text);
     const struct motion_file made = {.text = a.positional[0], .frames = frames, .njoints = mlcm_joints(m), .nfeatures = mlcm_features(m),
                                      .fps = mlcm_fps(m), .joints = joints, .features = features, .goal = told.positions, .mask = told.mask,
                                      .models = model, .system = o.teacher ? "MLD" : "MotionLCM", .seed = o.seed,
                                      .steps = o.steps ? o.steps : o.teacher ? 50 : 1, .guidance = o.guidance};
     if (!e.code) write_motion(out, &made, joints_only, &e);
-    if (!e.code)
+    if (!e.code && !quiet)
         fprintf(stderr, "mlcm: %s: %d frames at %g a second, seed %llu\n", out, frames, mlcm_fps(m), (unsigned long long)o.seed);
     free(features);
     free(joints);

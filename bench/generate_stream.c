@@ -67,7 +67,7 @@ int generate_stream(mlcm *m, const struct stream_request *r, struct error *e)
         text = i < r->count ? r->texts[i] : NULL;
         if (!text && r->listening) rc = next_line(&text, buffer, &number, e);
         if (rc || !text) break;
-        if (!i) announce(s, r);
+        if (!i && !r->quiet) announce(s, r);
         rc = e->code = mlcm_stream_next(s, text, joints, &made, e->text, sizeof e->text);
         if (!rc) rc = frame_writer_add(&w, text, joints, made, e);
     }
@@ -77,7 +77,7 @@ int generate_stream(mlcm *m, const struct stream_request *r, struct error *e)
         rc = frame_writer_add(&w, NULL, joints, made, e);
     }
     if (!rc) rc = frame_writer_finish(&w, e);
-    if (!rc)
+    if (!rc && !r->quiet)
         fprintf(stderr, "mlcm: %s: %d frames of %d joints at %g a second, %d segments, seed %llu\n",
                 strcmp(r->out, "-") ? r->out : "standard output", w.frames, mlcm_joints(m), mlcm_fps(m), w.segments,
                 (unsigned long long)r->options.generation.seed);

@@ -9,6 +9,7 @@ struct stream_request {
     struct mlcm_stream_options options;
     char **texts;             /* `count` of them; with `listening` more come from standard input, a line each */
     int count, listening;
+    int quiet;                /* nothing on standard error */
     const char *out, *rows;   /* frame_format_of */
     const char *models;       /* their folder */
 };

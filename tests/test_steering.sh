@@ -157,6 +157,12 @@ runs 0 time --scenario stream --model "$models" --seconds 12 --streams 2 --tries
 grep -q 'motion seconds a wall second' "$folder/out" && grep -q 'jerk at seams' "$folder/out" && grep -q '"worst_seam_ratio"' "$folder/stream.json" &&
     grep -q '"stream_segment"' "$folder/stream.json" && grep -q '"mlcm-results-1"' "$folder/stream.json"
 check $? "time --scenario stream: $(cat "$folder/out")"
+for words in "a person walks" "a person walks@a person bows"; do
+    IFS=@ read -ra texts <<<"$words"
+    runs 0 generate "${texts[@]}" --model "$models" --frames 24 --quiet -o "$folder/quiet.npy"
+    [ ! -s "$folder/err" ] && [ ! -s "$folder/out" ]
+    check $? "generate --quiet says: $(cat "$folder/err" "$folder/out")"
+done
 refuses 2 'single, batch and stream' time --scenario steam --model "$models"
 refuses 2 'one segment' time --scenario stream --model "$models" --seconds 2
 finish
