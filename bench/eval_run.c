@@ -196,7 +196,7 @@ static int add_notes(const struct run *u, int replications, struct results *r, s
     if (!rc && free_captions)
         rc = results_add_note(r, e, "%d motions came without a caption: those of their clips are drawn, as for real motions.", free_captions);
     if (!rc && u->look.joints)
-        rc = results_add_note(r, e, "Features of %d motions were made of their joints.", u->look.joints);
+        rc = results_add_note(r, e, "Features of %s motions were made of their joints.", u->look.joints < u->look.motions ? "some" : "all");
     return rc;
 }
 

@@ -188,10 +188,21 @@ static int item_of_caption(const struct items *items, const char *caption, const
     return any;
 }
 
-/* Which item and caption a file is of. */
-static int place(const struct set *s, const struct items *items, const char *split, const char *folder, const char *caption, struct entry *x,
-                 unsigned char *taken, struct error *e)
+/* The item of an earlier motion of the same base and caption: repeats belong together, though a caption may be of
+ * several clips. */
+static int item_of_base(const struct entry *x, int n, const char *base, const struct items *items, const char *caption, int *k)
 {
+    for (int i = 0; i < n; i++)
+        if (!strcmp(x[i].base, base) && (*k = item_caption(&items->list[x[i].item], caption)) >= 0)
+            return x[i].item;
+    return -1;
+}
+
+/* Which item and caption entry n of `entries` is of; those before it are placed. */
+static int place(const struct set *s, const struct items *items, const char *split, const char *folder, const char *caption,
+                 struct entry *entries, int n, unsigned char *taken, struct error *e)
+{
+    struct entry *x = &entries[n];
     char base[200];
     int repeat = 0, clip = find_clip(s, x->stem);
     snprintf(x->base, sizeof x->base, "%s", x->stem);
@@ -212,15 +223,16 @@ static int place(const struct set *s, const struct items *items, const char *spl
             return error_set(e, ERR_INPUT, "%s/%s: clip %s is no item of split %s (it is of %s, %d frames); choose the split with --split", folder,
                              x->stem, s->clips[clip].name, split, s->clips[clip].split, s->clips[clip].length);
     } else if (caption) {
-        x->item = item_of_caption(items, caption, taken, &x->caption);
+        x->item = item_of_base(entries, n, x->base, items, caption, &x->caption);
+        if (x->item < 0)
+            x->item = item_of_caption(items, caption, taken, &x->caption);
         if (x->item < 0)
             return error_set(e, ERR_INPUT, "%s/%s: no clip of split %s has the caption \"%.80s\"; real motions to compare with are missing",
                              folder, x->stem, split, caption);
     } else
         return error_set(e, ERR_INPUT, "%s/%s: no clip of the set has this name, and there is no caption; write it to %s.txt or give --captions",
                          folder, x->stem, x->stem);
-    if (x->repeat == 0)
-        taken[x->item] = 1;
+    taken[x->item] = 1;
     return 0;
 }
 
@@ -263,54 +275,84 @@ static int gather(struct foreign *f, const struct entry *x, int n, struct error 
 
 void foreign_free(struct foreign *f)
 {
+    mdm_results_close(f->mdm);
     free(f->caption);
     free(f->file);
     memset(f, 0, sizeof *f);
 }
 
-int foreign_open(const char *folder, const char *captions_file, const struct set *s, const struct items *items, const char *split,
-                 struct foreign *f, struct error *e)
+/* The files of a folder as entries. */
+static int read_folder(struct foreign *f, const char *captions_file, char **names, int count, const struct set *s, const struct items *items,
+                       const char *split, struct entry *x, int *n, unsigned char *taken, struct error *e)
 {
     struct said said = {0};
-    char **names = NULL;
-    int count = 0, n = 0;
-    memset(f, 0, sizeof *f);
-    snprintf(f->folder, sizeof f->folder, "%.1000s", folder);
     int rc = captions_file ? said_read(captions_file, &said, e) : 0;
-    if (!rc)
-        rc = file_list(folder, &names, &count, e);
-    struct entry *x = calloc((size_t)count + 1, sizeof *x);
-    unsigned char *taken = calloc((size_t)items->count + 1, 1);
-    if (!rc && (!x || !taken))
-        rc = error_memory(e, "a folder of motions");
     for (int i = 0; i < count && !rc; i++) {
         char *caption = NULL, base[200] = "";
         int ignored;
-        if (!file_has_ending(names[i], ".npy"))
+        if (!file_has_ending(names[i], ".npy") || (f->mdm && !strcmp(names[i], "results.npy")))
             continue;
-        if (strlen(names[i]) - 4 >= sizeof x[n].stem) {
-            rc = error_set(e, ERR_INPUT, "%s/%.60s…: a name of more than %zu bytes", folder, names[i], sizeof x[n].stem - 1);
+        if (strlen(names[i]) - 4 >= sizeof x->stem) {
+            rc = error_set(e, ERR_INPUT, "%s/%.60s…: a name of more than %zu bytes", f->folder, names[i], sizeof x->stem - 1);
             break;
         }
-        snprintf(x[n].stem, sizeof x[n].stem, "%.*s", (int)(strlen(names[i]) - 4), names[i]);
-        x[n].index = -1;
-        cut_repeat(x[n].stem, base, sizeof base, &ignored);
-        rc = caption_said(&said, folder, x[n].stem, *base ? base : x[n].stem, &caption, e);
+        snprintf(x[*n].stem, sizeof x->stem, "%.*s", (int)(strlen(names[i]) - 4), names[i]);
+        x[*n].index = -1;
+        cut_repeat(x[*n].stem, base, sizeof base, &ignored);
+        rc = caption_said(&said, f->folder, x[*n].stem, *base ? base : x[*n].stem, &caption, e);
         if (!rc)
-            rc = place(s, items, split, folder, caption, &x[n], taken, e);
+            rc = place(s, items, split, f->folder, caption, x, *n, taken, e);
         free(caption);
-        n++;
+        ++*n;
     }
+    said_free(&said);
+    return rc;
+}
+
+static int read_results(const struct foreign *f, const struct set *s, const struct items *items, const char *split, struct entry *x, int *n,
+                        unsigned char *taken, struct error *e)
+{
+    int rc = 0, samples = f->mdm ? mdm_results_samples(f->mdm) : 1;
+    for (int i = 0; f->mdm && i < mdm_results_count(f->mdm) && !rc; i++) {
+        snprintf(x[*n].stem, sizeof x->stem, "sample%d_%d", i % samples, i / samples);
+        x[*n].index = i;
+        rc = place(s, items, split, f->folder, mdm_results_caption(f->mdm, i), x, *n, taken, e);
+        ++*n;
+    }
+    return rc;
+}
+
+int foreign_open(const char *folder, const char *captions_file, const struct set *s, const struct items *items, const char *split,
+                 struct foreign *f, struct error *e)
+{
+    char **names = NULL, path[1400];
+    int count = 0, n = 0, rc = 0, alone = file_has_ending(folder, ".npy") && file_size(folder) >= 0;
+    memset(f, 0, sizeof *f);
+    snprintf(f->folder, sizeof f->folder, "%.1000s", folder);
+    snprintf(path, sizeof path, alone ? "%.1000s" : "%.1000s/results.npy", folder);
+    if (alone || file_exists(path))
+        rc = mdm_results_open(path, &f->mdm, e);
+    if (!rc && !alone)
+        rc = file_list(folder, &names, &count, e);
+    size_t room = (size_t)count + (size_t)(f->mdm ? mdm_results_count(f->mdm) : 0) + 1;
+    struct entry *x = calloc(room, sizeof *x);
+    unsigned char *taken = calloc((size_t)items->count + 1, 1);
+    if (!rc && (!x || !taken))
+        rc = error_memory(e, "a folder of motions");
+    if (!rc)
+        rc = read_folder(f, captions_file, names, count, s, items, split, x, &n, taken, e);
+    if (!rc)
+        rc = read_results(f, s, items, split, x, &n, taken, e);
     if (!rc && !n)
         rc = error_set(e, ERR_INPUT, "%s: holds no .npy file; give a folder of motions", folder);
     if (!rc) {
         qsort(x, (size_t)n, sizeof *x, by_item);
         rc = gather(f, x, n, e);
     }
-    file_list_free(names, count);
+    if (names)
+        file_list_free(names, count);
     free(x);
     free(taken);
-    said_free(&said);
     if (rc)
         foreign_free(f);
     return rc;
@@ -321,8 +363,9 @@ int foreign_read(const struct foreign *f, int k, const struct set *s, const stru
 {
     char path[1400];
     struct npy a;
-    snprintf(path, sizeof path, "%s/%s.npy", f->folder, f->file[k].stem);
-    int rc = npy_read(path, &a, e);
+    int index = f->file[k].index;
+    snprintf(path, sizeof path, index < 0 ? "%s/%s.npy" : "%s: %s", f->folder, f->file[k].stem);
+    int rc = index < 0 ? npy_read(path, &a, e) : mdm_results_motion(f->mdm, index, &a, e);
     *features = NULL;
     if (rc)
         return rc;

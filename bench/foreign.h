@@ -8,6 +8,7 @@
 #define MLCM_FOREIGN_H
 
 #include "foreign_motion.h"
+#include "mdm_results.h"
 
 /* Motions of one caption: `repeats` of them, in files[first …]. */
 struct foreign_caption {
@@ -18,7 +19,7 @@ struct foreign_caption {
 };
 
 struct foreign_file {
-    char stem[200];        /* of the file, or "results.npy: motion 3" */
+    char stem[200];        /* of the file; in results.npy "sample3_0": the first repetition of sample 3 */
     int index;             /* in results.npy; -1: a file of its own */
 };
 
@@ -27,9 +28,10 @@ struct foreign {
     int captions, files;
     struct foreign_caption *caption;   /* ascending by item, then by name */
     struct foreign_file *file;
+    struct mdm_results *mdm;           /* of results.npy, or NULL */
 };
 
-/* `captions_file` may be NULL. ERR_INPUT names the file that fits no caption, is there twice or lacks. */
+/* `folder` may also be the path of such a results.npy, by any name that ends in ".npy". `captions_file` may be NULL. ERR_INPUT names the file that fits no caption, is there twice or lacks. */
 int foreign_open(const char *folder, const char *captions_file, const struct set *s, const struct items *items, const char *split,
                  struct foreign *f, struct error *e);
 void foreign_free(struct foreign *f);

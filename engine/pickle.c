@@ -27,7 +27,7 @@ static int push_text(struct machine *m, enum pickle_kind kind, int size)
 {
     uint64_t n = 0;
     int rc = unsigned_argument(m, size, &n);
-    if (rc == 0 && n > TEXT_LIMIT)
+    if (rc == 0 && n > TEXT_LIMIT && (kind == PICKLE_TEXT || n > (uint64_t)(m->end - m->at)))
         rc = machine_fail(m, "a text of %llu bytes, more than %d", (unsigned long long)n, TEXT_LIMIT);
     if (rc == 0)
         rc = bytes_left(m, n);
@@ -36,7 +36,10 @@ static int push_text(struct machine *m, enum pickle_kind kind, int size)
     if (kind == PICKLE_TEXT && memchr(m->at, 0, (size_t)n))
         kind = PICKLE_BYTES; /* NumPy's scalars hide their bytes in such texts */
     struct pickle_node *node = machine_make(m, kind);
-    if (node == NULL || (node->text = machine_text(m, m->at, (size_t)n)) == NULL)
+    if (node == NULL)
+        return ERR_INPUT;
+    node->text = n > TEXT_LIMIT ? (const char *)m->at : machine_text(m, m->at, (size_t)n);
+    if (node->text == NULL)
         return ERR_INPUT;
     node->size = (size_t)n;
     m->at += n;

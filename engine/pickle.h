@@ -27,7 +27,7 @@ enum pickle_kind {
     PICKLE_INT,     /* integer */
     PICKLE_FLOAT,   /* real */
     PICKLE_TEXT,    /* text: UTF-8, NUL-terminated, no NUL inside */
-    PICKLE_BYTES,   /* text, size; also texts with a NUL inside, and integers of more than 64 bits, little-endian */
+    PICKLE_BYTES,   /* text, size; those of more than 1 MiB lie in `data` and end without a NUL; also texts with a NUL inside, and integers of more than 64 bits, little-endian */
     PICKLE_TUPLE,   /* items[count] */
     PICKLE_LIST,    /* items[count] */
     PICKLE_DICT,    /* items[count]: key, value, key, value … in file order */
@@ -55,6 +55,17 @@ struct pickle_tensor {
     size_t count;      /* product of shape; above storage->count only by strides of 0 */
 };
 
+/* A NumPy array whose values lie in the pickle itself. */
+struct pickle_array {
+    int known;       /* 0: made in a way that is not read; nothing else is set */
+    int rank;
+    int shape[8];
+    char type[8];    /* "<f4", "<i8", "|O" … */
+    const unsigned char *bytes;      /* C order, `size` bytes; or NULL */
+    size_t size;
+    const struct pickle_node *list;  /* the objects of a "|O" array: a LIST; or NULL */
+};
+
 struct pickle_node {
     enum pickle_kind kind;
     int module; /* DICT: attributes of a TorchScript module */
@@ -66,6 +77,7 @@ struct pickle_node {
     union {
         const struct pickle_storage *storage;
         const struct pickle_tensor *tensor;
+        struct pickle_array *array;      /* of an OPAQUE node: a NumPy array; or NULL */
     } of;
 };
 

@@ -174,6 +174,60 @@ static int ordered_dict(struct machine *m, const struct pickle_node *args, struc
     return 0;
 }
 
+/* ---- NumPy arrays: dtype("f4", …) and _reconstruct(…), which BUILD fills ---- */
+
+static int begin_numpy(struct machine *m, const char *name, const struct pickle_node *args, struct pickle_node *out)
+{
+    if (strcmp(name, "numpy dtype") == 0 && args->count >= 1 && args->items[0]->kind == PICKLE_TEXT && args->items[0]->size < 6)
+        out->text = args->items[0]->text;
+    if (strcmp(name, "numpy.core.multiarray _reconstruct") == 0 || strcmp(name, "numpy._core.multiarray _reconstruct") == 0) {
+        if ((out->of.array = machine_take(m, sizeof *out->of.array)) == NULL)
+            return ERR_INPUT;
+        memset(out->of.array, 0, sizeof *out->of.array);
+    }
+    return 0;
+}
+
+/* The state of an array: (version, shape, dtype, Fortran order, bytes or list). What is otherwise stays unknown. */
+static void fill_array(struct pickle_array *a, const struct pickle_node *state)
+{
+    struct pickle_node *const *s = state->items;
+    if (state->kind != PICKLE_TUPLE || state->count != 5 || s[1]->kind != PICKLE_TUPLE || s[1]->count > 8 || s[2]->kind != PICKLE_OPAQUE ||
+        !s[2]->text || s[3]->kind != PICKLE_BOOL || s[3]->integer)
+        return;
+    struct pickle_array made = {.known = 1, .rank = (int)s[1]->count};
+    size_t count = 1;
+    for (int i = 0; i < made.rank; i++) {
+        int64_t n = is_integer(s[1]->items[i]) ? s[1]->items[i]->integer : -1;
+        if (n < 0 || n > INT_MAX || __builtin_mul_overflow(count, (size_t)n, &count))
+            return;
+        made.shape[i] = (int)n;
+    }
+    char order = s[2]->integer ? (char)s[2]->integer : '<';
+    snprintf(made.type, sizeof made.type, "%c%.5s", order, s[2]->text);
+    if (s[4]->kind == PICKLE_LIST && s[2]->text[0] == 'O' && s[4]->count == count) {
+        made.list = s[4];
+    } else if (s[4]->kind == PICKLE_BYTES && (s[2]->text[0] == 'f' || s[2]->text[0] == 'i') && s[2]->text[1] >= '1' &&
+               s[2]->text[1] <= '8' && s[2]->text[2] == 0) {
+        size_t size;
+        if (__builtin_mul_overflow(count, (size_t)(s[2]->text[1] - '0'), &size) || size != s[4]->size)
+            return;
+        made.bytes = (const unsigned char *)s[4]->text;
+        made.size = size;
+    } else
+        return;
+    *a = made;
+}
+
+static void build_numpy(struct pickle_node *object, const struct pickle_node *state)
+{
+    if (object->of.array)
+        fill_array(object->of.array, state);
+    else if (object->text && state->kind == PICKLE_TUPLE && state->count >= 2 && state->items[1]->kind == PICKLE_TEXT &&
+             state->items[1]->size == 1)
+        object->integer = state->items[1]->text[0];      /* the byte order of a dtype */
+}
+
 /* REDUCE and NEWOBJ: a known name applied to a tuple. */
 int machine_apply(struct machine *m)
 {
@@ -227,6 +281,8 @@ int machine_apply(struct machine *m)
     case NAME_BOOKKEEPING:
         if ((out = machine_make(m, PICKLE_OPAQUE)) == NULL)
             rc = ERR_INPUT;
+        else
+            rc = begin_numpy(m, name->text, args, out);
         break;
     default:
         rc = machine_fail(m, "'%.200s' is called", name->text);
@@ -245,6 +301,8 @@ int machine_build(struct machine *m)
     struct pickle_node *object = m->stack[m->depth - 1];
     if (object->kind == PICKLE_DICT && object->module && state->kind == PICKLE_DICT)
         return machine_append(m, object, state->items, state->count);
+    if (object->kind == PICKLE_OPAQUE)
+        build_numpy(object, state);
     if (object->kind == PICKLE_DICT || object->kind == PICKLE_OPAQUE)
         return 0;
     return machine_fail(m, "attributes set on something that is not a dictionary");
