@@ -36,8 +36,7 @@ class Player {
       this[name] = host.querySelector("." + name);
     this.data.clips.forEach((clip, i) => this.clips.add(new Option(`${i + 1}. ${clip.caption}`, i)));
     const several = this.data.clips.length > 1;
-    host.querySelector(".choose").hidden = !several;
-    if (!several) host.querySelector(".choose").style.display = "none";
+    host.querySelector(".choose").style.display = several ? "" : "none";
     this.caption.classList.toggle("hidden", !several && !this.data.clips[0].segments);   /* the page's title says it */
     this.listen();
     this.readColours();
@@ -210,7 +209,7 @@ class Player {
     this.frame = Math.min(last, Math.max(0, frame));
     const whole = Math.round(this.frame), seconds = (whole / this.data.fps).toFixed(2);
     this.scrub.value = whole;
-    this.scrub.setAttribute("aria-valuetext", `frame ${whole + 1} of ${last + 1}, ${seconds} seconds`);
+    if (!this.playing) this.scrub.setAttribute("aria-valuetext", `frame ${whole + 1} of ${last + 1}, ${seconds} seconds`);
     this.clock.textContent = `${seconds} s · ${whole + 1}/${last + 1}`;
     this.say();
     this.draw();
@@ -236,6 +235,7 @@ class Player {
     this.play.textContent = playing ? "Pause" : "Play";
     this.last = 0;
     if (playing) requestAnimationFrame(time => this.tick(time));
+    else this.go(this.frame);
   }
 
   tick(time) {

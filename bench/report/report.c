@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { MOST_DOCUMENTS = 100 };
+enum { MOST_DOCUMENTS = 100, LONGEST_FOLDER = 900 };
 
 void report_free(struct report *r)
 {
@@ -94,6 +94,7 @@ int report_add(struct report *r, const char *path, struct error *e)
     char **names, file[1400];
     int count, found = 0;
     if (!is_folder(path)) return add_document(r, path, e);
+    if (strlen(path) > LONGEST_FOLDER) return error_set(e, ERR_USAGE, "%.60s…: the folder's name is too long", path);
     int rc = file_list(path, &names, &count, e);
     if (rc) return rc;
     for (int i = 0; i < count && !rc; i++) {
@@ -135,6 +136,7 @@ int report_write(struct report *r, const char *out, int quiet, struct error *e)
     char path[1300], lead[200];
     int rc = 0;
     struct error drawing = {0};
+    if (strlen(out) > LONGEST_FOLDER) return error_set(e, ERR_USAGE, "%.60s…: the folder's name is too long", out);
     for (int i = 0; i < r->count && !rc; i++) {
         struct report_item *item = &r->items[i];
         if (item->comparison) continue;
