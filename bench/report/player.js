@@ -18,7 +18,7 @@ function decodePositions(text, count, width) {
 }
 
 const HOME = { yaw: 0.62, pitch: 0.16, zoom: 1 };
-const EYE = 5.2;                       /* metres from the eye to what it looks at */
+const EYE = 5.2;                       /* metres from the eye to what it looks at, where that is one figure */
 
 class Player {
   constructor(host) {
@@ -311,11 +311,11 @@ class Player {
     const g = canvas.getContext("2d"), joints = this.pose(motion);
     const centre = this.follow.checked ? this.centre(motion) : this.home;
     const reach = this.follow.checked ? 2.15 : Math.max(2.15, 1.3 + this.home.size);
-    const view = this.view(centre, w, h, Math.min(h / reach, w / (this.follow.checked ? 1.75 : reach)) * this.camera.zoom);
+    const view = this.view(centre, w, h, Math.min(h / reach, w / (this.follow.checked ? 1.75 : reach)) * this.camera.zoom, EYE * Math.max(1, reach / 3));
     g.setTransform(ratio, 0, 0, ratio, 0, 0);
     g.clearRect(0, 0, w, h);
     g.lineCap = g.lineJoin = "round";
-    this.paintFloor(g, view, centre);
+    this.paintFloor(g, view, centre, Math.min(12, Math.ceil(reach * 1.35)));
     this.paintTrail(g, view, motion);
     this.paintShadow(g, view, joints);
     const real = this.clip.motions.find(m => m.real);
@@ -326,18 +326,18 @@ class Player {
   }
 
   /* A projection: world metres to [x, y, pixels a metre there, depth]. */
-  view(centre, w, h, scale) {
+  view(centre, w, h, scale, eye) {
     const { yaw, pitch } = this.camera, cy = Math.cos(yaw), sy = Math.sin(yaw), cp = Math.cos(pitch), sp = Math.sin(pitch);
     return (x, y, z) => {
       const dx = x - centre.x, dy = y - 0.88, dz = z - centre.z;
       const right = cy * dx - sy * dz, back = sy * dx + cy * dz;
-      const depth = EYE - (cp * back + sp * dy), up = cp * dy - sp * back, s = scale * EYE / Math.max(0.3, depth);
+      const depth = eye - (cp * back + sp * dy), up = cp * dy - sp * back, s = scale * eye / Math.max(0.3, depth);
       return [w / 2 + right * s, h * 0.5 - up * s, s, depth];
     };
   }
 
-  paintFloor(g, view, centre) {
-    const reach = 3, cx = Math.round(centre.x), cz = Math.round(centre.z);
+  paintFloor(g, view, centre, reach) {
+    const cx = Math.round(centre.x), cz = Math.round(centre.z);
     g.strokeStyle = this.colour.floor;
     g.lineWidth = 1;
     for (let i = -reach; i <= reach; i++)
