@@ -297,7 +297,7 @@ static int compare_metric(struct comparison *c, const struct results *a, const s
     if (!status && cut && x->nreplications != y->nreplications) {
         m->a = mean_of_first(x, first);
         m->b = mean_of_first(y, first);
-        snprintf(m->reason, sizeof m->reason, "the first %d replications, which both have", first);
+        snprintf(m->reason, sizeof m->reason, "first %d replications", first);
     }
     m->base = fabs(near_a ? (m->direction == DIRECTION_NEAR_REAL ? near_a->mean : m->a) : m->a);
     m->margin = tolerance_of(&c->rule, x->name) * m->base;

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { EXACT_PAIRS = 20, EXACT_SIGNS = 50, MOST_ORDERED = 2000 };
+enum { EXACT_PAIRS = 20, EXACT_SIGNS = 50, MOST_ORDERED = 500 };
 
 static double *sorted_copy(const double *x, int n)
 {

@@ -31,7 +31,7 @@ int welch_test(const double *a, int na, const double *b, int nb, double confiden
 int paired_test(const double *a, const double *b, int n, double confidence,
                 struct sample_answer *out, struct error *e);
 /* Exact for samples of up to 20 without ties, else normal with corrections for ties and continuity. The
- * interval is that of the shift, from the ordered differences; of samples above 2000 every m-th value is
+ * interval is that of the shift, from the ordered differences; of samples above 500 every m-th value is
  * taken for it. */
 int mann_whitney_test(const double *a, int na, const double *b, int nb, double confidence,
                       struct sample_answer *out, struct error *e);

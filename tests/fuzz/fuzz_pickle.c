@@ -28,6 +28,19 @@ static int storage_part(void *context, const struct pickle_storage *storage, str
     return 0;
 }
 
+/* Every byte of an array must be there, and as many as its shape says. */
+static void read_array(const struct pickle_node *node)
+{
+    const struct pickle_array *a = node->kind == PICKLE_OPAQUE ? node->of.array : NULL;
+    if (!a || !a->known) return;
+    size_t count = 1;
+    volatile unsigned char sum = 0;
+    for (int i = 0; i < a->rank; i++) count *= (size_t)a->shape[i];
+    if (a->bytes ? a->size != count * (size_t)(a->type[2] - '0') : !a->list || a->list->count != count)
+        fuzz_breach("an array of another size than its shape's");
+    for (size_t i = 0; i < a->size; i++) sum = (unsigned char)(sum + a->bytes[i]);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct parts parts;
@@ -39,6 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!rc) {
         if (consumed > size || !p.root) fuzz_breach("more consumed than given");
         pickle_get(p.root, "state_dict");
+        read_array(p.root);
         parts.count = 0;
         if (!weights_source(&w)) fuzz_breach("out of memory");
         if (!fuzz_verdict(torch_collect(&p, storage_part, &parts, size, &w, &e), &e)) fuzz_values(&w);
@@ -67,4 +81,8 @@ void fuzz_seeds(void)
     fuzz_seed("module", module, sizeof module - 1);
     static const char pairs[] = "\x80\x04\x8c\x0b" "collections\x8c\x0bOrderedDict\x93](]X\x01\0\0\0kae\x85R.";
     fuzz_seed("pairs", pairs, sizeof pairs - 1);
+    static const char array[] = "\x80\x03" "cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\0\x85" "C\1b\x87R(K\1K\2\x85"
+                                "cnumpy\ndtype\nX\2\0\0\0f4\x89\x88\x87R(K\3X\1\0\0\0<NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\0tb"
+                                "\x89" "C\x08" "12345678tb.";
+    fuzz_seed("array", array, sizeof array - 1);
 }
