@@ -33,6 +33,10 @@ TESTS     := $(TEST_SRC:tests/%.c=$(BUILD)/%)
 
 MAKEFLAGS += --no-print-directory
 
+# A short line a file; make V=1 shows the commands.
+quietly = $(if $(V),,@)
+say     = @$(if $(V),:,echo)
+
 # A make within make: as many jobs as there are cores, unless the caller said.
 PARALLEL = $(MAKE) $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 
@@ -40,18 +44,22 @@ all: $(BUILD)/mlcm
 
 $(BUILD)/libmlcm.a: $(LIB_OBJ) $(BUILD)/cuda
 	@rm -f $@
-	ar rcs $@ $(filter %.o,$^)
+	$(say) "  ar $@"
+	$(quietly)ar rcs $@ $(filter %.o,$^)
 
 $(BUILD)/mlcm: $(BENCH_OBJ) $(BUILD)/libmlcm.a
-	$(CC) $(CFLAGS) -o $@ $(BENCH_OBJ) $(BUILD)/libmlcm.a $(LDLIBS)
+	$(say) "  link $@"
+	$(quietly)$(CC) $(CFLAGS) -o $@ $(BENCH_OBJ) $(BUILD)/libmlcm.a $(LDLIBS)
 
 # The program on a device that is strict about memory (tests/device_check.c): --device check
 $(BUILD)/mlcm_check: $(BENCH_OBJ) $(BUILD)/tests/device_check.o $(BUILD)/libmlcm.a
-	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
+	$(say) "  link $@"
+	$(quietly)$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
 
 # Unit tests link the library and, for the report formats, bench without main.
 $(BUILD)/test_%: $(BUILD)/tests/test_%.o $(filter-out $(BUILD)/bench/main.o,$(BENCH_OBJ)) $(BUILD)/libmlcm.a
-	$(CC) $(CFLAGS) -o $@ $(filter %.o,$^) $(BUILD)/libmlcm.a $(LDLIBS) -lcmocka
+	$(say) "  link $@"
+	$(quietly)$(CC) $(CFLAGS) -o $@ $(filter %.o,$^) $(BUILD)/libmlcm.a $(LDLIBS) -lcmocka
 
 OP_TESTS = $(BUILD)/test_ops $(BUILD)/test_cuda_host
 $(OP_TESTS): $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/op_*.c) tests/device_pairs.c)
@@ -65,14 +73,17 @@ override CXXFLAGS += -std=c++20 -Itests/cuda_host -Wall -Wextra -Wno-unknown-pra
                  $(filter -fsanitize% -fno-sanitize% -fno-omit-frame-pointer,$(CFLAGS)) -MMD -MP $(shell pkg-config --cflags openblas 2>/dev/null)
 $(BUILD)/cuda_host/engine/%.o: engine/%.cu | packages
 	@mkdir -p $(@D)
-	$(CXX) $(CXXFLAGS) -x c++ -c -o $@ $<
+	$(say) "  c++ $<"
+	$(quietly)$(CXX) $(CXXFLAGS) -x c++ -c -o $@ $<
 $(BUILD)/cuda_host/%.o: tests/cuda_host/%.cpp | packages
 	@mkdir -p $(@D)
-	$(CXX) $(CXXFLAGS) -c -o $@ $<
+	$(say) "  c++ $<"
+	$(quietly)$(CXX) $(CXXFLAGS) -c -o $@ $<
 $(BUILD)/test_cuda_host $(BUILD)/test_replay $(BUILD)/mlcm_cuda_host: $(HOST_CUDA_OBJ)
 $(BUILD)/test_cuda_host $(BUILD)/test_replay: LDLIBS += -lstdc++
 $(BUILD)/mlcm_cuda_host: $(BENCH_OBJ) $(BUILD)/libmlcm.a
-	$(CC) $(CFLAGS) -o $@ $(BENCH_OBJ) $(HOST_CUDA_OBJ) $(BUILD)/libmlcm.a $(LDLIBS) -lstdc++
+	$(say) "  link $@"
+	$(quietly)$(CC) $(CFLAGS) -o $@ $(BENCH_OBJ) $(HOST_CUDA_OBJ) $(BUILD)/libmlcm.a $(LDLIBS) -lstdc++
 
 # Programs in which the allocations of our own code are counted, and made to fail.
 comma  := ,
@@ -82,28 +93,34 @@ $(COUNTED): LDLIBS += $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc free 
 
 # A fuzz target twice: with libFuzzer (clang), and with a main that replays files.
 $(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/fuzz.o $(BUILD)/libmlcm.a
-	$(CC) $(CFLAGS) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(filter %bench.a,$^) $(BUILD)/libmlcm.a $(LDLIBS)
+	$(say) "  link $@"
+	$(quietly)$(CC) $(CFLAGS) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(filter %bench.a,$^) $(BUILD)/libmlcm.a $(LDLIBS)
 $(BUILD)/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/replay.o $(BUILD)/tests/fuzz/fuzz.o $(BUILD)/libmlcm.a
-	$(CC) $(CFLAGS) -o $@ $(filter %.o,$^) $(filter %bench.a,$^) $(BUILD)/libmlcm.a $(LDLIBS)
+	$(say) "  link $@"
+	$(quietly)$(CC) $(CFLAGS) -o $@ $(filter %.o,$^) $(filter %bench.a,$^) $(BUILD)/libmlcm.a $(LDLIBS)
 $(foreach target,experiment motions results,$(BUILD)/fuzz_$(target) $(BUILD)/replay_$(target)): $(BUILD)/libbench.a
 $(BUILD)/libbench.a: $(filter-out $(BUILD)/bench/main.o,$(BENCH_OBJ))
 	@rm -f $@
-	ar rcs $@ $^
+	$(say) "  ar $@"
+	$(quietly)ar rcs $@ $^
 
 $(BUILD)/%.o: %.c | packages
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -c -o $@ $<
+	$(say) "  cc $<"
+	$(quietly)$(CC) $(CFLAGS) -c -o $@ $<
 
 $(BUILD)/%.cu.o: %.cu | packages
 	@mkdir -p $(@D)
-	$(NVCC) -std=c++20 $(NVFLAGS) -Xcompiler -Wall,-Wextra,-Wno-missing-field-initializers -MMD -MP -c -o $@ $<
+	$(say) "  nvcc $<"
+	$(quietly)$(NVCC) -std=c++20 $(NVFLAGS) -Xcompiler -Wall,-Wextra,-Wno-missing-field-initializers -MMD -MP -c -o $@ $<
 # The report's page is part of the program: each of its files is a NUL-terminated array.
 $(BUILD)/bench/report/%.c: bench/report/%
 	@mkdir -p $(@D)
 	@{ echo 'extern const char asset_$(subst .,_,$*)[];'; echo 'const char asset_$(subst .,_,$*)[] = {'; \
 	   od -v -An -tu1 $< | sed -E 's/ +([0-9]+)/(char)\1,/g'; echo '0};'; } > $@
 $(addprefix $(BUILD)/,$(ASSETS:=.o)): $(BUILD)/%.o: $(BUILD)/%.c
-	$(CC) $(CFLAGS) -c -o $@ $<
+	$(say) "  cc $<"
+	$(quietly)$(CC) $(CFLAGS) -c -o $@ $<
 
 # The CPU kernels alone may contract a*b+c and use the widest vectors; metrics never do.
 $(BUILD)/engine/cpu_%.o: override CFLAGS += -ffp-contract=fast -mprefer-vector-width=512
