@@ -135,7 +135,7 @@ extern "C" int device_open_cuda(struct device *d, struct error *e)
     d->threads = 1;
     d->state = s;
     d->arena_floats = (size_t)1 << 22;
-    d->together = 32;
+    d->together = 128;
     d->open_lane = open_lane;
     d->close = close_state;
     fill_table(d);

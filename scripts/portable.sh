@@ -10,7 +10,7 @@ cuda=${CUDA:-0}
 programs="mlcm test_ops"
 
 if [ "$cuda" = 1 ] && ! command -v nvcc >/dev/null; then PATH=$PATH:/usr/local/cuda/bin; fi
-make -j"$(nproc)" BUILD=$build ARCH=x86-64-v3 CUDA="$cuda" CFLAGS=-O3 CC="${CC:-gcc}" \
+make -j"$(nproc)" BUILD=$build ARCH=${ARCH:-x86-64-v3} CUDA="$cuda" CFLAGS=-O3 CC="${CC:-gcc}" \
     NVFLAGS="-O3 -lineinfo -gencode arch=compute_90,code=sm_90" $(printf "$build/%s " $programs)
 
 unpacked=$build/unpacked
