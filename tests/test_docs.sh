@@ -70,7 +70,7 @@ offers() { # WANTED WORD…: exactly these completions, sorted, spaces between
 }
 offers 'verify' ver
 offers 'control control_mld evaluator lcm mld vae' train ''
-offers 'build doctor features joints synthetic' data ''
+offers "$("$mlcm" data --help | sed -nE 's/^mlcm data ([a-z]+)( .*)?$/\1/p' | sort -u | tr '\n' ' ' | sed 's/ $//')" data ''
 offers '--seconds --seed --segment' time --se
 offers 'batch single stream' time --scenario ''
 offers 'cuda' bench --device cu
