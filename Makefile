@@ -207,7 +207,7 @@ clean:
 
 help:
 	@echo "make                   the program $(BUILD)/mlcm and $(BUILD)/libmlcm.a"
-	@echo "make bench             Tables 1 and 2 on a generated set with the models that come along, and a report: two minutes"
+	@echo "make bench             Tables 1 and 2 on a generated set with the models that come along, and a report: a quick look"
 	@echo "make reproduce-default train these models from nothing and compare their hashes"
 	@echo "make bench-bandai      the main job: measure the committed models on real motions"
 	@echo "make reproduce-bandai  train these models first, from the raw recordings"
