@@ -109,7 +109,7 @@ int cmd_bench(int argc, char **argv)
         {.name = "quiet", .flag = &quiet, .help = "no progress"},
         {0}};
     const struct command_form form = {
-        .example = "mlcm bench --config bench/experiments/bandai_small.json",
+        .example = "mlcm bench --config bench/experiments/default.json",
         .usage = "mlcm bench --config E.json [--limit N] [--replications R] [--out DIR]",
         .purpose = "Trains what is not trained yet, measures every model of the experiment, prints the table and writes\n"
                    "the results document, tables, plots and stick-figure strips.",

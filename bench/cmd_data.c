@@ -97,7 +97,7 @@ static const char *source_names(char text[200])
 static int data_build(int argc, char **argv)
 {
     struct error e = {0};
-    struct request q = {.clips = 400, .seed = 1};
+    struct request q = {.clips = 1200, .seed = 1};
     struct talk talk = {0};
     char names[200];
     const struct source *from = NULL;
@@ -107,7 +107,7 @@ static int data_build(int argc, char **argv)
         {.name = "out", .text = &q.out, .value = "SET.h5", .help = "the packed set to write"},
         {.name = "map", .text = &q.map, .value = "FILE", .help = "bvh: joint map (default: Bandai Namco's skeleton)"},
         {.name = "glove", .text = &q.glove, .value = "DIR", .help = "humanml3d, kit: folder of our_vab_*.npy|pkl"},
-        {.name = "clips", .integer = &q.clips, .low = 1, .high = 1e6, .value = "N", .help = "procedural: number of motions (400)"},
+        {.name = "clips", .integer = &q.clips, .low = 1, .high = 1e6, .value = "N", .help = "procedural: number of motions, each with its mirrored twin (1200)"},
         {.name = "seed", .seed = &q.seed, .value = "S", .help = "procedural: seed (1)"},
         {.name = "quiet", .flag = &talk.quiet, .help = "no progress, no notes"},
         {0}};
@@ -165,7 +165,7 @@ static int data_build(int argc, char **argv)
 static void print_help(FILE *out)
 {
     fprintf(out,
-            "example: mlcm data build --source procedural --out build/procedural.h5\n\n"
+            "example: mlcm data build --source procedural --out build/default.h5\n\n"
             "mlcm data build --source bandai --root DIR --out SET.h5\n"
             "    reads raw motion data and writes one packed set\n"
             "mlcm data doctor SET.h5|FOLDER\n"

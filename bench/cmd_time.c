@@ -142,7 +142,7 @@ int cmd_time(int argc, char **argv)
         DEVICE_OPTION_ROWS(device),
         {0}};
     const struct command_form form = {
-        .example = "mlcm time --config bench/experiments/bandai_small.json",
+        .example = "mlcm time --config bench/experiments/default.json",
         .usage = "mlcm time --config E.json [--scenario single|batch|stream] [--random-weights [--frames N]] [--precision P] [--runs N] "
                  "[--json FILE]",
         .purpose = "Seconds a sentence from the caption to the decoded features, of every model of the experiment, models and\n"

@@ -22,7 +22,7 @@ int cmd_train(int argc, char **argv)
         {.name = "quiet", .flag = &quiet, .help = "no progress"},
         {0}};
     const struct command_form form = {
-        .example = "mlcm train vae --config bench/experiments/bandai_small.json",
+        .example = "mlcm train vae --config bench/experiments/default.json",
         .usage = "mlcm train evaluator|vae|mld|lcm|control|control_mld --config E.json [--cache DIR] [--threads N]",
         .purpose = "Trains one stage of the chain and the stages it needs; what is trained already is not trained again.\n"
                    "A run that was killed goes on from its last saved state.",

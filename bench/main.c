@@ -35,15 +35,15 @@ struct verb {
 
 static const struct verb verbs[] = {
     {"bench", cmd_bench, "measure every model of an experiment: all metrics, tables, plots",
-     "mlcm bench --config bench/experiments/bandai_small.json --out build/bandai"},
+     "mlcm bench --config bench/experiments/default.json"},
     {"data", cmd_data, "build, check and convert motion data",
-     "mlcm data build --source procedural --out build/procedural.h5"},
+     "mlcm data build --source procedural --out build/default.h5"},
     {"train", cmd_train, "one stage of training, resumable",
-     "mlcm train vae --config bench/experiments/bandai_small.json"},
+     "mlcm train vae --config bench/experiments/default.json"},
     {"sweep", cmd_sweep, "a grid of settings, each with several seeds: resumable, in parallel, on a cluster",
      "mlcm sweep --config bench/experiments/bandai_small_table3.json --jobs 2"},
     {"time", cmd_time, "latency alone: seconds a sentence, with stages and percentiles",
-     "mlcm time --config bench/experiments/bandai_small.json"},
+     "mlcm time --config bench/experiments/default.json"},
     {"eval", cmd_eval, "metrics of motions that another program generated",
      "mlcm eval --motions generated --config bench/experiments/bandai_small.json --json eval.json"},
     {"compare", cmd_compare, "two results: what differs, and what is worse beyond chance; --gate for CI",
@@ -54,7 +54,7 @@ static const struct verb verbs[] = {
      "mlcm report results -o build/report"},
     {"verify", cmd_verify, "conformance against reference vectors", "mlcm verify ../shared/golden"},
     {"pack", cmd_pack, "a copy of a model file in half precision", "mlcm pack build/cache/vae.h5 -o vae.h5"},
-    {"info", cmd_info, "what a checkpoint, data set or result is", "mlcm info build/procedural.h5"},
+    {"info", cmd_info, "what a checkpoint, data set or result is", "mlcm info build/default.h5"},
 };
 enum { VERBS = sizeof verbs / sizeof *verbs };
 
