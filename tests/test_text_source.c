@@ -159,7 +159,8 @@ static void timing_without_data(void **state)
     assert_int_equal(file_write(path, document, strlen(document), &e), 0);
     if (experiment_read(path, &x, &e)) fail_msg("%s", e.text);
     results_begin(&r);
-    if (time_random(&x, 1, 32, 0, 0, &r, &e)) fail_msg("%s", e.text);
+    struct timing_plan plan = {.frames = 32, .single = 1, .quiet = 1};
+    if (time_random(&x, &plan, 0, &r, &e)) fail_msg("%s", e.text);
     assert_int_equal(r.ntimings, 4);                       /* with and without the text encoder, no batches */
     for (int i = 0; i < 4; i++) {
         assert_int_equal(r.timings[i].batch, 1);
@@ -168,7 +169,8 @@ static void timing_without_data(void **state)
     }
     results_free(&r);
     results_begin(&r);
-    assert_int_equal(time_random(&x, 1, 41, 0, 0, &r, &e), ERR_USAGE);
+    plan.frames = 41;
+    assert_int_equal(time_random(&x, &plan, 0, &r, &e), ERR_USAGE);
     assert_non_null(strstr(e.text, "40 positions"));
     results_free(&r);
     experiment_free(&x);
