@@ -403,7 +403,7 @@ static int read_statistics(struct reader *r)
     if (!rc) rc = read_floats(r, "/statistics/raw_std", spatial, &s->raw_std);
     for (size_t i = 0; !rc && i < n; i++)
         if (s->std[i] <= 0 || s->std_eval[i] <= 0)
-            rc = bad(r, "a feature never changes in it (its standard deviation is 0); motions must step, turn and rise");
+            rc = bad(r, "a standard deviation is not positive: a feature never changes in it; motions must step, turn and rise");
     return rc;
 }
 
