@@ -91,6 +91,10 @@ static int create_temporary(struct file_writer *w, const char *path, int *fd, st
         w->path[0] = '\0';
         return error_set(e, ERR_USAGE, "%s: is a folder; name a file to write", path);
     }
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {      /* a rename would take the place of a device or pipe */
+        w->path[0] = '\0';
+        return error_set(e, ERR_USAGE, "%s: is a device or pipe; name a file to write", path);
+    }
     for (int attempt = 0; attempt < 100; attempt++) {
         struct timespec now;
         clock_gettime(CLOCK_MONOTONIC, &now);

@@ -89,6 +89,7 @@ static void folders_pipes_and_absent_files(void **state)
     assert_int_equal(file_read(path, 100, &data, &size, &e), ERR_INPUT);
     assert_one_line(&e, ERR_INPUT);
     assert_int_equal(file_size(path), -1);
+    assert_int_equal(file_write(path, "x", 1, &e), ERR_USAGE);       /* and is still there */
     assert_int_equal(file_write(scratch_path(*state, "no/such/folder", path), "x", 1, &e), ERR_ENV);
     assert_int_equal(file_write(s->folder, "x", 1, &e), ERR_USAGE);
     char deep[1024];
