@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* A metric's name at `name` (size bytes of it); lists the nearest known one if there is none. */
 static int known_metric(const char *option, const char *name, struct error *e)
@@ -110,6 +111,13 @@ static int read_allow(const char *list, struct gate_rule *rule, struct error *e)
     return 0;
 }
 
+/* Whether both names are one file. */
+static int same_file(const char *a, const char *b)
+{
+    struct stat x, y;
+    return !stat(a, &x) && !stat(b, &y) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
 static int compare(const struct comparison_files *f, const struct comparison_rule *rule, struct gate_rule *gate, int gated, int all,
                    int quiet, const char *json, struct error *e)
 {
@@ -198,6 +206,10 @@ int cmd_compare(int argc, char **argv)
         status = read_allow(allow, &gate, &e);
     if (status)
         return command_fail(&e);
+    if (json && strcmp(json, "-") && (same_file(json, a.positional[0]) || same_file(json, a.positional[1]))) {
+        error_set(&e, ERR_USAGE, "%s: is one of the documents compared; name another file for --json", json);
+        return command_fail(&e);
+    }
     struct results *r = calloc(2, sizeof *r);
     if (!r) {
         error_memory(&e, "two results documents");

@@ -162,5 +162,12 @@ changed '{ if (!n && sub(/"direction":.*"up"/, "\"direction\": \"down\"")) n = 1
 runs 0 compare $table "$folder/turned.json" --all
 says "R_precision_top_1 .*not comparable: A says up, B down is better"
 refuses 4 "cannot write" compare $table $table --json "$folder/no/such/folder/c.json"
+cp $table "$folder/kept.json"
+refuses 2 "is one of the documents compared" compare $table "$folder/kept.json" --json "$folder/kept.json"
+same $table "$folder/kept.json" "compare wrote over a document that it reads"
+mkfifo "$folder/pipe"
+refuses 2 "is a device or pipe" compare $table $table --json "$folder/pipe"
+[ -p "$folder/pipe" ]
+check $? "compare put a file in the place of a pipe"
 
 finish
