@@ -1,4 +1,5 @@
 #include "generate_stream.h"
+#include "../datasets/skeleton.h"
 #include "frame_writer.h"
 #include <signal.h>
 #include <stdio.h>
@@ -43,6 +44,12 @@ static void announce(const mlcm_stream *s, const struct stream_request *r)
                 mlcm_stream_overlap(s));
 }
 
+const int *stream_parents(const mlcm *m)
+{
+    const struct skeleton *skeleton = skeleton_of_joints(mlcm_joints(m));
+    return skeleton ? skeleton->parent : NULL;
+}
+
 int generate_stream(mlcm *m, const struct stream_request *r, struct error *e)
 {
     enum frame_format format;
@@ -53,7 +60,9 @@ int generate_stream(mlcm *m, const struct stream_request *r, struct error *e)
     size_t number = 0;
     int made, rc = buffer ? 0 : error_memory(e, "a line");
     if (!rc) rc = frame_format_of(r->out, r->rows, &format, e);
-    if (!rc) rc = e->code = mlcm_stream_open(&s, m, &r->options, e->text, sizeof e->text);
+    struct mlcm_stream_options options = r->options;
+    options.parents = stream_parents(m);
+    if (!rc) rc = e->code = mlcm_stream_open(&s, m, &options, e->text, sizeof e->text);
     if (!rc) {
         joints = malloc((size_t)mlcm_stream_most(s) * (size_t)mlcm_joints(m) * 3 * sizeof *joints);
         if (!joints) rc = error_memory(e, "the frames");

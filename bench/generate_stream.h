@@ -17,4 +17,7 @@ struct stream_request {
 /* Writes the frames as they are made; says on standard error how segments are joined. */
 int generate_stream(mlcm *m, const struct stream_request *r, struct error *e);
 
+/* Each joint's parent, for a stream's bones; NULL for skeletons that are not known. */
+const int *stream_parents(const mlcm *m);
+
 #endif

@@ -6,6 +6,7 @@
  * Outside: reading the models, a stream of 5 s before for warm-up, writing anything. The joints' jerk at the seams
  * is measured afterwards, and beside it that of a stream whose clips share one frame alone. */
 #include "stream_scenario.h"
+#include "generate_stream.h"
 #include "../engine/clock.h"
 #include "../engine/file.h"
 #include "../engine/rng.h"
@@ -160,6 +161,7 @@ int stream_scenario_run(const char *folder, const struct mlcm_parts *parts, cons
     out->opening = clock_seconds() - start;
     if (rc) return rc;
     out->joints = mlcm_joints(m);
+    o.parents = stream_parents(m);
     /* a few segments first, so that memory and the ControlNet are there */
     rc = make(m, &o, order, 5, &r, &ignored, e);
     made_free(&r);

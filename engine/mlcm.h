@@ -108,8 +108,10 @@ struct mlcm_stream_options {
     int plain;                        /* 1: no ControlNet, even where there is one */
     int tries;                        /* most noises tried for a segment after the first, until the jerk over the seam is at
                                        * most 1.5 times the median inside segments; else the calmest is taken; 0: 64 */
+    const int *parents;               /* (mlcm_joints) of each joint, before it in order, -1: none; bones then keep their
+                                       * lengths over seams; must outlive the stream. NULL: joints are led one by one */
 };
-#define MLCM_STREAM_OPTIONS { MLCM_OPTIONS, 0, 0, 0, 0 }
+#define MLCM_STREAM_OPTIONS { MLCM_OPTIONS, 0, 0, 0, 0, NULL }
 
 /* m must outlive the stream. */
 int mlcm_stream_open(mlcm_stream **out, mlcm *m, const struct mlcm_stream_options *o, char *error, size_t error_size);

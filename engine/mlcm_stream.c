@@ -58,7 +58,7 @@ int mlcm_stream_open(mlcm_stream **out, mlcm *m, const struct mlcm_stream_option
     if (!rc && (s->frames < 8 || overlap < 1 || overlap > s->frames || s->frames > longest - overlap))
         rc = error_set(&e, ERR_USAGE, "a stream with %d frames a segment and %d of overlap; give 8 or more, no more overlap than frames, "
                                       "and at most %d together", s->frames, overlap, longest);
-    if (!rc) rc = stream_join_open(&s->join, mlcm_joints(m), overlap, &e);
+    if (!rc) rc = stream_join_open(&s->join, mlcm_joints(m), o->parents, overlap, &e);
     size_t rows = (size_t)(s->frames + overlap), J = (size_t)mlcm_joints(m);
     if (!rc) {
         size_t wide = (size_t)mlcm_features(m);

@@ -3,21 +3,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-int stream_join_open(struct stream_join *s, int joints, int overlap, struct error *e)
+int stream_join_open(struct stream_join *s, int joints, const int *parents, int overlap, struct error *e)
 {
-    *s = (struct stream_join){.joints = joints, .overlap = overlap, .cosine = 1};
+    *s = (struct stream_join){.joints = joints, .parents = parents, .overlap = overlap, .cosine = 1};
     if (joints < 1 || overlap < 1)
         return error_set(e, ERR_USAGE, "a stream of %d joints with %d frames of overlap; give at least one of each", joints, overlap);
+    for (int j = 0; j < joints && parents; j++)
+        if (parents[j] < -1 || parents[j] >= j)
+            return error_set(e, ERR_USAGE, "a stream whose joint %d has the parent %d; parents come before their children, -1 is none", j,
+                             parents[j]);
     size_t row = (size_t)joints * 3;
     s->held = malloc((size_t)overlap * row * sizeof *s->held);
     s->trial = malloc(((size_t)overlap + 6) * row * sizeof *s->trial);
-    return s->held && s->trial ? 0 : error_memory(e, "a stream");
+    s->moved = malloc(row * sizeof *s->moved);
+    return s->held && s->trial && s->moved ? 0 : error_memory(e, "a stream");
 }
 
 void stream_join_close(struct stream_join *s)
 {
     free(s->held);
     free(s->trial);
+    free(s->moved);
     *s = (struct stream_join){0};
 }
 
@@ -78,6 +84,35 @@ static double fading(int i, int n, double offset, double growth)
     return offset * (1 - u3 * (10 + u * (6 * u - 15))) + growth * m * (v - v3 * (6 + v * (3 * v - 8)));
 }
 
+static double length_of(const float *row, int joint, int parent)
+{
+    double sum = 0;
+    for (int c = 0; c < 3; c++) {
+        double d = (double)row[3 * joint + c] - (double)row[3 * parent + c];
+        sum += d * d;
+    }
+    return sqrt(sum);
+}
+
+/* Sets the bones of row i, whose joints were led one by one, to lengths between the old clip's and the new one's. */
+static void keep_bones(const struct stream_join *s, const float *clip, int i, int faded, float *out)
+{
+    size_t row = (size_t)s->joints * 3;
+    double *moved = s->moved;
+    for (int j = 0; j < s->joints; j++) {
+        int p = s->parents[j];
+        for (int c = 0; c < 3; c++) moved[3 * j + c] = (double)out[3 * j + c];
+        double is = p < 0 ? 0 : length_of(out, j, p);
+        if (!(is > 1e-6)) continue;      /* a root, or a bone without direction */
+        double own = length_of(clip + (size_t)i * row, j, p);
+        double offset = length_of(s->held, j, p) - length_of(clip, j, p);
+        double wanted = own + fading(i, faded, offset, 0);
+        for (int c = 0; c < 3; c++)
+            moved[3 * j + c] = moved[3 * p + c] + ((double)out[3 * j + c] - (double)out[3 * p + c]) * wanted / is;
+    }
+    for (size_t k = 0; k < row; k++) out[k] = (float)moved[k];
+}
+
 /* Row i of a clip that is laid, its first `faded` rows led out of the held frames. */
 static void lay_row(const struct stream_join *s, const float *clip, int i, int faded, float *out)
 {
@@ -98,6 +133,7 @@ static void lay_row(const struct stream_join *s, const float *clip, int i, int f
             out[k + c] = (float)(p[c] + more);
         }
     }
+    if (i < faded && s->parents) keep_bones(s, clip, i, faded, out);
 }
 
 double stream_jerk(const float *frames, int joints, double fps)

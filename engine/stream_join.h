@@ -5,7 +5,8 @@
  * From the first shared frame on the new clip is what is shown. Each joint begins where the old clip goes on and
  * with its velocity: the difference of both clips there is added to the new one, and fades, that of the positions
  * over the overlap, that of the velocities over its half, by quintics that end with no offset, velocity or
- * acceleration. Joints are led one by one: while offsets last, bones are longer or shorter. */
+ * acceleration. Joints led one by one would make bones longer or shorter: with the joints' parents known, each bone
+ * keeps the direction that it gets so and goes from the old clip's length to the new one's by the same quintics. */
 #ifndef MLCM_STREAM_JOIN_H
 #define MLCM_STREAM_JOIN_H
 
@@ -13,14 +14,17 @@
 
 struct stream_join {
     int joints, overlap;
+    const int *parents;           /* (joints), or NULL */
     int clips;                    /* laid since the beginning */
     double cosine, sine, x, z;    /* the last clip's place: (px, pz) -> (c·px - s·pz + x, s·px + c·pz + z) */
     float *held;                  /* (overlap, joints, 3) the last clip's end in the world */
     float *trial;                 /* (3 + overlap + 3, joints, 3): the last three frames given out; then a seam that is tried */
+    double *moved;                /* (joints, 3) a frame whose bones are set */
 };
 
-/* Free with stream_join_close; safe on a zeroed struct. */
-int stream_join_open(struct stream_join *s, int joints, int overlap, struct error *e);
+/* parents (joints): of each joint, before it in order, -1 for a root; it must outlive s. NULL: bones are not kept.
+ * Free with stream_join_close; safe on a zeroed struct. */
+int stream_join_open(struct stream_join *s, int joints, const int *parents, int overlap, struct error *e);
 void stream_join_close(struct stream_join *s);
 
 /* The next clip (frames, joints, 3), metres, y up, in coordinates of its own; frames >= overlap, and for all but

@@ -191,7 +191,7 @@ static void test_join_even_walk(void **state)
     struct stream_join s;
     struct error e;
     int made = 0;
-    assert_int_equal(stream_join_open(&s, N, OVERLAP, &e), 0);
+    assert_int_equal(stream_join_open(&s, N, NULL, OVERLAP, &e), 0);
     walker(clip, LENGTH, N, 0, 0.3, 0.06);
     made += stream_join_add(&s, clip, LENGTH, out);
     assert_int_equal(made, LENGTH - OVERLAP);
@@ -221,7 +221,7 @@ static void test_join_fades(void **state)
     static float clip[LENGTH * N * 3], out[100 * N * 3];
     struct stream_join s;
     struct error e;
-    assert_int_equal(stream_join_open(&s, N, OVERLAP, &e), 0);
+    assert_int_equal(stream_join_open(&s, N, NULL, OVERLAP, &e), 0);
     walker(clip, LENGTH, N, 0, 0, 0.05);
     int made = stream_join_add(&s, clip, LENGTH, out);
     near(stream_join_jerk(&s, clip, 20), 0, 1);
@@ -239,7 +239,7 @@ static void test_join_fades(void **state)
     near((double)out[3 * ((LENGTH - OVERLAP - 1) * N + 1) + 1], 0.1, 1e-6);
     near((double)out[3 * (LENGTH * N + 1) + 1], 0.3, 1e-6);
     stream_join_close(&s);
-    assert_int_equal(stream_join_open(&s, N, 0, &e), ERR_USAGE);
+    assert_int_equal(stream_join_open(&s, N, NULL, 0, &e), ERR_USAGE);
     stream_join_close(&s);
 }
 
@@ -251,7 +251,7 @@ static void test_join_velocity(void **state)
     static float clip[LENGTH * N * 3], out[100 * N * 3];
     struct stream_join s;
     struct error e;
-    assert_int_equal(stream_join_open(&s, N, OVERLAP, &e), 0);
+    assert_int_equal(stream_join_open(&s, N, NULL, OVERLAP, &e), 0);
     for (int t = 0; t < LENGTH; t++) clip[3 * t + 1] = 0.01f * (float)t;
     int made = stream_join_add(&s, clip, LENGTH, out);
     for (int t = 0; t < LENGTH; t++) clip[3 * t + 1] = 0.25f - 0.01f * (float)t;
@@ -260,6 +260,45 @@ static void test_join_velocity(void **state)
     near((double)(out[3 * seam + 1] - out[3 * seam - 2]), 0.01, 1e-6);
     near((double)(out[3 * seam + 4] - out[3 * seam + 1]), 0.01, 4e-3);
     near((double)(out[3 * (made - 1) + 1] - out[3 * (made - 2) + 1]), -0.01, 1e-6);
+    stream_join_close(&s);
+}
+
+/* An arm that points up in the old clip and down in the new one, longer there: led joint by joint it would pass through
+ * the shoulder; with parents it keeps a length between both, and ends where the new clip is. */
+static void test_join_bones(void **state)
+{
+    (void)state;
+    enum { N = 3, LENGTH = 40, OVERLAP = 15 };
+    static const int parents[N] = {-1, 0, 1}, late[N] = {-1, 2, 0};
+    static float clip[LENGTH * N * 3], out[100 * N * 3];
+    double shortest[2] = {9, 9}, longest = 0;
+    struct stream_join s;
+    struct error e;
+    for (int kept = 0; kept < 2; kept++) {
+        int made = 0;
+        assert_int_equal(stream_join_open(&s, N, kept ? parents : NULL, OVERLAP, &e), 0);
+        for (int turn = 0; turn < 2; turn++) {
+            memset(clip, 0, sizeof clip);
+            for (int t = 0; t < LENGTH; t++) {
+                clip[3 * (t * N + 1)] = 0.2f;
+                clip[3 * (t * N + 2)] = 0.2f;
+                clip[3 * (t * N + 2) + 1] = turn ? -0.4f : 0.3f;
+                clip[3 * (t * N + 2) + 2] = 0.01f * (float)t;
+            }
+            made += stream_join_add(&s, clip, LENGTH, out + (size_t)made * N * 3);
+        }
+        for (int t = 0; t < made; t++) {
+            const float *a = out + 3 * (t * N + 1), *b = a + 3;
+            double length = sqrt(pow((double)(b[0] - a[0]), 2) + pow((double)(b[1] - a[1]), 2) + pow((double)(b[2] - a[2]), 2));
+            shortest[kept] = fmin(shortest[kept], length);
+            if (kept) longest = fmax(longest, length);
+        }
+        near((double)out[3 * ((made - 1) * N + 2) + 1], -0.4, 1e-6);
+        stream_join_close(&s);
+    }
+    assert_true(shortest[0] < 0.25);
+    assert_true(shortest[1] > 0.2999 && longest < hypot(0.4, 0.4));
+    assert_int_equal(stream_join_open(&s, N, late, OVERLAP, &e), ERR_USAGE);
     stream_join_close(&s);
 }
 
@@ -373,6 +412,7 @@ int main(void)
         cmocka_unit_test(test_points),         cmocka_unit_test(test_waypoints),       cmocka_unit_test(test_bad_trajectories),
         cmocka_unit_test(test_bad_clips),      cmocka_unit_test(test_join_even_walk),  cmocka_unit_test(test_join_fades),
         cmocka_unit_test(test_join_velocity),
+        cmocka_unit_test(test_join_bones),
         cmocka_unit_test(test_seam_jerk),      cmocka_unit_test(test_stream),
     };
     return cmocka_run_group_tests(tests, scratch_begin, scratch_end);
