@@ -93,6 +93,19 @@ static void read_transformer(struct section *s, struct transformer_size *t)
     t->eps = 1e-5f;
 }
 
+/* A rate that never gets to its height, or pieces larger than what they are pieces of, are slips. */
+static void check_plan(struct section *s, const struct training_plan *p)
+{
+    char path[160];
+    if (!s->rc && p->trainer.warmup > p->steps)
+        s->rc = error_set(s->e, ERR_INPUT, "%swarmup is %lld%s, more than %ssteps, %lld; lower it", s->name, (long long)p->trainer.warmup,
+                          json_has(s->root, full(s, "warmup", path)) ? "" : " without a word", s->name, (long long)p->steps);
+    const struct { const char *key; int value; } pieces[] = {{"piece", p->piece}, {"gpu_piece", p->gpu_piece}};
+    for (int i = 0; i < 2; i++)
+        if (wanted(s, pieces[i].key, path) && pieces[i].value > p->batch)
+            s->rc = error_set(s->e, ERR_INPUT, "%s is %d, more than %sbatch, %d; lower it", path, pieces[i].value, s->name, p->batch);
+}
+
 static void read_plan(struct section *s, struct training_plan *p, uint64_t seed)
 {
     int steps = (int)p->steps, warmup = (int)p->trainer.warmup;
@@ -110,6 +123,7 @@ static void read_plan(struct section *s, struct training_plan *p, uint64_t seed)
     p->trainer.steps = steps;
     p->trainer.warmup = warmup;
     p->trainer.seed = seed;
+    check_plan(s, p);
 }
 
 /* Cycles of the VAE after its first: the first one's plan with steps, rate, dropout and
@@ -139,6 +153,7 @@ static void read_refinements(struct section *s, struct experiment *x)
         p->steps = p->trainer.steps = steps;
         p->trainer.warmup = warmup;
         p->trainer.seed = x->seed + 10 + (uint64_t)i;
+        check_plan(s, p);
     }
     s->name = "vae.";
 }
@@ -540,7 +555,9 @@ int experiment_document(const char *path, cJSON **document, struct error *e)
     folder_of(path, folder);
     int rc = json_read(path, document, e);
     if (rc) return rc;
-    rc = read_base(path, folder, *document, e);
+    if (json_has(*document, "axes") || json_has(*document, "cells"))
+        rc = error_set(e, ERR_INPUT, "%s: is a sweep and no experiment; use mlcm sweep --config %s", path, path);
+    else rc = read_base(path, folder, *document, e);
     if (rc) {
         cJSON_Delete(*document);
         *document = NULL;

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_ITEMS = 10000, MOST_REPLICATIONS = 100000 };
-
-static const double largest_int = 2147483647;
+/* What no run of mlcm exceeds: a document beyond it was not written by one. */
+enum { MOST_ITEMS = 10000, MOST_REPLICATIONS = 1000, MOST_TIMES = 100000, MOST_CLIPS = 10000000, MOST_THREADS = 65536 };
+static const double largest_value = 1e30, longest_time = 1e10;
 
 /* A text that may be absent or empty, cut to its room. */
 static void optional_text(const cJSON *o, const char *path, char *out, size_t size)
@@ -19,17 +19,17 @@ static void optional_text(const cJSON *o, const char *path, char *out, size_t si
     snprintf(out, size, "%s", cJSON_IsString(found) ? found->valuestring : "");
 }
 
-/* A finite number, 0 if absent. */
-static int optional_number(const cJSON *o, const char *path, double *v, struct error *e)
+/* A number from 0 to `most`, 0 if absent. */
+static int optional_number(const cJSON *o, const char *path, double *v, double most, struct error *e)
 {
     *v = 0;
-    return json_has(o, path) ? json_number(o, path, v, -HUGE_VAL, HUGE_VAL, e) : 0;
+    return json_has(o, path) ? json_number(o, path, v, 0, most, e) : 0;
 }
 
-static int optional_int(const cJSON *o, const char *path, int *v, struct error *e)
+static int optional_int(const cJSON *o, const char *path, int *v, int most, struct error *e)
 {
     *v = 0;
-    return json_has(o, path) ? json_int(o, path, v, 0, (int)largest_int, e) : 0;
+    return json_has(o, path) ? json_int(o, path, v, 0, most, e) : 0;
 }
 
 static int required_text(const cJSON *o, const char *path, char *out, size_t size, struct error *e)
@@ -88,11 +88,11 @@ static int read_host(struct results *r, const cJSON *o, struct error *e)
     if (cJSON_IsObject(sweep) && !(r->sweep = cJSON_Duplicate(sweep, 1)))
         return error_memory(e, "the sweep");
     int status;
-    if ((status = optional_number(o, "seconds", &r->seconds, e)) ||
-        (status = optional_int(o, "host.threads", &r->host.threads, e)) ||
-        (status = optional_int(o, "host.threads_used", &r->host.threads_used, e)))
+    if ((status = optional_number(o, "seconds", &r->seconds, longest_time, e)) ||
+        (status = optional_int(o, "host.threads", &r->host.threads, MOST_THREADS, e)) ||
+        (status = optional_int(o, "host.threads_used", &r->host.threads_used, MOST_THREADS, e)))
         return status;
-    return optional_number(o, "host.memory_gib", &r->host.memory_gib, e);
+    return optional_number(o, "host.memory_gib", &r->host.memory_gib, 1e9, e);
 }
 
 static int read_nan_id(struct results *r, const cJSON *o, struct error *e)
@@ -132,21 +132,21 @@ static int read_protocol(struct results *r, const cJSON *o, struct error *e)
     optional_text(o, "protocol.pairs", r->protocol.pairs, sizeof r->protocol.pairs);
     const struct {
         const char *path;
-        int *value;
+        int *value, most;
     } whole[] = {
-        {"data.n_original", &r->data.n_original},
-        {"data.n_used", &r->data.n_used},
-        {"protocol.replications", &r->protocol.replications},
-        {"protocol.pool", &r->protocol.pool},
-        {"protocol.diversity_times", &r->protocol.diversity_times},
-        {"protocol.mm_samples", &r->protocol.mm_samples},
-        {"protocol.mm_repeats", &r->protocol.mm_repeats},
-        {"protocol.mm_times", &r->protocol.mm_times},
-        {"protocol.limit", &r->protocol.limit},
+        {"data.n_original", &r->data.n_original, MOST_CLIPS},
+        {"data.n_used", &r->data.n_used, MOST_CLIPS},
+        {"protocol.replications", &r->protocol.replications, MOST_REPLICATIONS},
+        {"protocol.pool", &r->protocol.pool, MOST_CLIPS},
+        {"protocol.diversity_times", &r->protocol.diversity_times, MOST_CLIPS},
+        {"protocol.mm_samples", &r->protocol.mm_samples, MOST_CLIPS},
+        {"protocol.mm_repeats", &r->protocol.mm_repeats, MOST_CLIPS},
+        {"protocol.mm_times", &r->protocol.mm_times, MOST_CLIPS},
+        {"protocol.limit", &r->protocol.limit, MOST_CLIPS},
     };
     int status = 0;
     for (size_t i = 0; i < sizeof whole / sizeof whole[0] && !status; i++)
-        status = optional_int(o, whole[i].path, whole[i].value, e);
+        status = optional_int(o, whole[i].path, whole[i].value, whole[i].most, e);
     if (status || (status = each_item(r, o, "data.nan_ids", read_nan_id, e)))
         return status;
     return each_item(r, o, "protocol.seeds", read_seed, e);
@@ -160,10 +160,25 @@ static int read_model(struct results *r, const cJSON *o, struct error *e)
     optional_text(o, "checkpoint_sha256", m.checkpoint_sha256, sizeof m.checkpoint_sha256);
     optional_text(o, "size", m.size, sizeof m.size);
     if ((status = required_text(o, "name", m.name, sizeof m.name, e)) ||
-        (status = optional_int(o, "steps", &m.steps, e)) ||
-        (status = optional_number(o, "guidance", &m.guidance, e)))
+        (status = optional_int(o, "steps", &m.steps, MOST_TIMES, e)) ||
+        (status = optional_number(o, "guidance", &m.guidance, 1000, e)))
         return status;
     return results_add_model(r, &m, e);
+}
+
+/* A mean lies among the values that it is the mean of, but for rounding. */
+static int check_mean(const struct results_metric *m, struct error *e)
+{
+    double low = m->mean, high = m->mean;
+    for (int i = 0; i < m->nreplications; i++) {
+        low = i && low < m->replications[i] ? low : m->replications[i];
+        high = i && high > m->replications[i] ? high : m->replications[i];
+    }
+    double rounding = 1e-6 * (fabs(low) > fabs(high) ? fabs(low) : fabs(high)) + 1e-12;
+    if (m->mean < low - rounding || m->mean > high + rounding)
+        return error_set(e, ERR_INPUT, "mean is %g, which is no mean of its replications, %g to %g; the document was changed, write it anew",
+                         m->mean, low, high);
+    return 0;
 }
 
 /* The metric becomes part of the row, which frees it, also when reading fails. */
@@ -175,9 +190,11 @@ static int read_metric(struct results_metric *m, const cJSON *o, struct error *e
     optional_text(o, "unit", m->unit, sizeof m->unit);
     if ((status = required_text(o, "name", m->name, sizeof m->name, e)) ||
         (status = json_string(o, "direction", &direction, e)) ||
-        (status = json_number(o, "mean", &m->mean, -HUGE_VAL, HUGE_VAL, e)) ||
-        (status = json_number(o, "ci95", &m->ci95, 0, HUGE_VAL, e)) ||
-        (status = json_array(o, "replications", &list, 0, MOST_REPLICATIONS, e)))
+        (status = json_number(o, "mean", &m->mean, -largest_value, largest_value, e)) ||
+        (status = json_number(o, "ci95", &m->ci95, 0, largest_value, e)))
+        return status;
+    const struct metric *known = metric_find(m->name);
+    if ((status = json_array(o, "replications", &list, 0, known && !known->significant ? MOST_REPLICATIONS : MOST_TIMES, e)))
         return status;
     if (direction_parse(direction, &m->direction))
         return error_set(e, ERR_INPUT, "direction \"%s\": down, up or near real is needed", direction);
@@ -186,11 +203,11 @@ static int read_metric(struct results_metric *m, const cJSON *o, struct error *e
         return error_memory(e, "replications");
     cJSON_ArrayForEach(item, list)
     {
-        if (!cJSON_IsNumber(item) || !isfinite(item->valuedouble))
-            return error_set(e, ERR_INPUT, "replications.%d: not a finite number", m->nreplications);
+        if (!cJSON_IsNumber(item) || !(fabs(item->valuedouble) <= largest_value))
+            return error_set(e, ERR_INPUT, "replications.%d: not a number from %g to %g", m->nreplications, -largest_value, largest_value);
         m->replications[m->nreplications++] = item->valuedouble;
     }
-    return 0;
+    return check_mean(m, e);
 }
 
 static int read_row(struct results *r, const cJSON *o, struct error *e)
@@ -214,6 +231,8 @@ static int read_row(struct results *r, const cJSON *o, struct error *e)
         int k = added->nmetrics++;
         if ((status = read_metric(&added->metrics[k], item, e)))
             return error_prefix(e, "metrics.%d", k);
+        if (results_metric(added, added->metrics[k].name) != &added->metrics[k])
+            return error_set(e, ERR_INPUT, "metrics.%d: %s stands twice in this row; remove one", k, added->metrics[k].name);
     }
     return 0;
 }
@@ -235,12 +254,12 @@ static int read_timing(struct results *r, const cJSON *o, struct error *e)
         {"stages.decode", &t.decode},
     };
     int status = required_text(o, "model", t.model, sizeof t.model, e);
-    if (status || (status = optional_int(o, "batch", &t.batch, e)) ||
-        (status = optional_int(o, "warmup", &t.warmup, e)) ||
-        (status = optional_int(o, "runs", &t.latency.runs, e)))
+    if (status || (status = optional_int(o, "batch", &t.batch, MOST_TIMES, e)) ||
+        (status = optional_int(o, "warmup", &t.warmup, MOST_TIMES, e)) ||
+        (status = optional_int(o, "runs", &t.latency.runs, MOST_CLIPS, e)))
         return status;
     for (size_t i = 0; i < sizeof seconds / sizeof seconds[0] && !status; i++)
-        status = optional_number(o, seconds[i].path, seconds[i].value, e);
+        status = optional_number(o, seconds[i].path, seconds[i].value, longest_time, e);
     return status ? status : results_add_timing(r, &t, e);
 }
 
@@ -290,6 +309,11 @@ int results_read(const char *path, struct results *r, struct error *e)
         status = each_item(r, o, "checks", read_check, e);
     if (!status && !(status = each_item(r, o, "files", read_file, e)))
         status = each_item(r, o, "notes", read_note, e);
+    if (!status && r->data.n_original && r->data.n_used > r->data.n_original)
+        status = error_set(e, ERR_INPUT, "data.n_used is %d, more than data.n_original, %d; the document was changed, write it anew",
+                           r->data.n_used, r->data.n_original);
+    if (!status && !r->nrows && !r->ntimings && !r->sweep)
+        status = error_set(e, ERR_INPUT, "\"rows\" and \"timings\" are empty: nothing was measured; give the document of a run that ended");
     cJSON_Delete(o);
     return status ? error_prefix(e, "%s", path) : 0;
 }

@@ -335,7 +335,9 @@ static int read_all(struct sweep *s, const cJSON *root, struct error *e)
     static const char *const splits[] = {"test", "val", NULL};
     char base[900];
     const char *slash = strrchr(s->path, '/');
-    int split = 0, rc = json_known_keys(root, "", keys, e);
+    int split = 0, rc = 0, experiment = json_has(root, "models") && !json_has(root, "axes") && !json_has(root, "cells");
+    if (experiment) rc = error_set(e, ERR_INPUT, "is an experiment and no sweep; use mlcm bench --config %s", s->path);
+    if (!rc) rc = json_known_keys(root, "", keys, e);
     if (!rc) rc = take_name(root, "name", s->name, sizeof s->name, e);
     if (!rc && (strchr(s->name, '/') || s->name[0] == '.'))
         rc = error_set(e, ERR_INPUT, "name is \"%s\"; files are called so: leave out the / and a point at the front", s->name);

@@ -178,6 +178,19 @@ for part in 100 2048 $((size / 2)) $((size - 1)); do
     refuses 3 'part\.h5' data doctor "$folder/part.h5"
 done
 
+# --- results documents -------------------------------------------------------------------------------
+row='{"model": "a", "metrics": [{"name": "FID", "direction": "down", "mean": 1, "ci95": 0, "replications": [1]}]}'
+echo '{"schema": "mlcm-results-1", "rows": ['"$row"']}' >"$folder/row.json"
+runs 0 compare "$folder/row.json" "$folder/row.json"
+runs 0 report "$folder/row.json" -o "$folder/page" --quiet
+echo '{"schema": "mlcm-results-1", "rows": []}' >"$folder/nothing.json"
+echo '{"schema": "mlcm-results-1", "protocol": {"replications": 100000}, "rows": ['"$row"']}' >"$folder/many.json"
+for name in nothing many; do
+    refuses 3 "$name\.json" compare "$folder/row.json" "$folder/$name.json"
+    refuses 3 "$name\.json" report "$folder/$name.json" -o "$result.page" --quiet
+    refuses 3 "$name\.json" info "$folder/$name.json"
+done
+
 # --- experiments --------------------------------------------------------------------------------------
 sed "s#SET.h5#$set#" tests/chain_micro.json >"$folder/good.json"
 bench_bad=(bench --config "$folder/bad.json" --cache "$result.cache" --out "$result.folder" --threads 1 --quiet)
@@ -215,6 +228,11 @@ bad 3 'evaluator' '/"evaluator": \{/,/matching_steps/d; s/"seed": 5,/"seed": 5, 
 bad 3 'vae\.steps' 's/"steps": 100/"steps": -1/'
 bad 3 'vae\.steps' 's/"steps": 100/"steps": 1e30/'
 bad 3 'vae\.steps' 's/"steps": 100/"steps": 0/'
+bad 3 'vae\.warmup' 's/"warmup": 10, "batch": 8/"warmup": 101, "batch": 8/'
+bad 3 'vae\.warmup' 's/"warmup": 10, "batch": 8/"batch": 8/; s/"steps": 100/"steps": 90/'
+bad 3 'vae\.piece' 's/"piece": 2/"piece": 9/'
+bad 3 'lcm\.gpu_piece' 's/"rate": 0.0005/"gpu_piece": 17, "rate": 0.0005/'
+bad 3 'vae\.refinements\.0\.warmup' 's/"kl_weight"/"refinements": [{"steps": 9, "warmup": 10}], "kl_weight"/'
 bad 3 'vae\.batch' 's/"batch": 8/"batch": 2000000000/'
 bad 3 'vae\.rate' 's/"rate": 0.001/"rate": -0.001/'
 bad 3 'rate|number|1e999' 's/"rate": 0.001/"rate": 1e999/'
@@ -241,6 +259,14 @@ for config in "$folder/no-such.json" "$folder/bvh" "$folder/page.json" "$folder/
     refuses 3 "${config##*/}" train vae --config "$config" --cache "$result.cache" --quiet
     refuses 3 "${config##*/}" time --config "$config" --cache "$result.cache"
 done
+# A sweep where an experiment is wanted, and the other way round.
+printf '{"name": "s", "base": "good.json", "axes": [{"field": "lcm.ema", "values": [0.5, 0.9]}]}\n' >"$folder/sweep.json"
+runs 0 sweep --config "$folder/sweep.json" --cache "$folder/cache" --dry-run
+for verb in bench 'train vae' time eval; do
+    [ "$verb" = eval ] && set -- --motions "$folder/bvh" || set --
+    refuses 3 'sweep\.json: is a sweep.*mlcm sweep' $verb "$@" --config "$folder/sweep.json" --cache "$result.cache"
+done
+refuses 3 'good\.json: is an experiment.*mlcm bench' sweep --config "$folder/good.json" --cache "$result.cache"
 refuses 2 'no stage' train vea --config "$folder/good.json" --cache "$result.cache"
 refuses 2 '--config' bench
 refuses 2 'threads' bench --config "$folder/good.json" --cache "$result.cache" --threads -1

@@ -186,6 +186,9 @@ static void test_text_is_utf8(void **state)
     results_free(&back);
 }
 
+#define METRIC(mean, ci95, list) "{\"name\": \"FID\", \"direction\": \"down\", \"mean\": " #mean ", \"ci95\": " #ci95 ", \"replications\": [" list "]}"
+#define ROW(mean, ci95, list) "{\"schema\": \"" RESULTS_SCHEMA "\", \"rows\": [{\"model\": \"a\", \"metrics\": [" METRIC(mean, ci95, list) "]}]"
+
 static void test_hostile_documents(void **state)
 {
     (void)state;
@@ -204,7 +207,23 @@ static void test_hostile_documents(void **state)
         "{\"schema\": \"" RESULTS_SCHEMA "\", \"protocol\": {\"seeds\": [1.5e300]}}",
         "{\"schema\": \"" RESULTS_SCHEMA "\", \"timings\": [{\"model\": \"a\", \"p50\": \"fast\"}]}",
         "{\"schema\": \"" RESULTS_SCHEMA "\", \"checks\": [{\"name\": \"a\", \"pass\": 1}]}",
+        "{\"schema\": \"" RESULTS_SCHEMA "\", \"rows\": []}",
+        ROW(1, 0, "1") ", \"protocol\": {\"replications\": 100000}}",
+        ROW(1, 0, "1") ", \"data\": {\"n_original\": 10, \"n_used\": 11}}",
+        ROW(1, 0, "1") ", \"host\": {\"threads\": 1e9}}",
+        ROW(1, 0, "1") ", \"seconds\": -1}",
+        ROW(1e300, 0, "1e300") "}",
+        ROW(3, 0, "1, 2") "}",
+        ROW(0.99, 0, "1, 2") "}",
+        "{\"schema\": \"" RESULTS_SCHEMA "\", \"rows\": [{\"model\": \"a\", \"metrics\": [" METRIC(1, 0, "1") ", " METRIC(1, 0, "1") "]}]}",
     };
+    /* The same form is taken where the numbers are right. */
+    static const char good[] = ROW(1.5, 0, "1, 2") ", \"protocol\": {\"replications\": 2}}";
+    struct results fine;
+    struct error none = {0};
+    must(file_write(in_folder("good.json"), good, strlen(good), &none), &none);
+    must(results_read(in_folder("good.json"), &fine, &none), &none);
+    results_free(&fine);
     for (size_t i = 0; i < sizeof documents / sizeof documents[0]; i++) {
         struct results r;
         struct error e = {0};
