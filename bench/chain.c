@@ -225,7 +225,8 @@ int chain_open(struct chain *c, struct experiment *x, const char *cache, struct 
 {
     *c = (struct chain){.x = x, .quiet = c->quiet, .fresh = c->fresh};
     snprintf(c->cache, sizeof c->cache, "%s", cache);
-    int rc = file_make_folder(cache, e);
+    int rc = open_device(c, e);                      /* first: without it the files do not help */
+    if (!rc) rc = file_make_folder(cache, e);
     if (!rc && x->published.given) rc = chain_published(c, e);
     if (!rc && x->published.given) rc = chain_published_set(c, e);
     if (!rc && !file_exists(x->set))
@@ -239,7 +240,6 @@ int chain_open(struct chain *c, struct experiment *x, const char *cache, struct 
     }
     if (!rc && c->set.nfeats != x->vae.nfeats) x->vae.nfeats = c->set.nfeats;
     if (!rc) rc = items_build(&c->set, "train", &c->train, e);
-    if (!rc) rc = open_device(c, e);
     if (!rc) rc = lanes_create(&c->lanes, &c->device, e);
     if (rc) {
         chain_close(c);

@@ -140,13 +140,16 @@ int cmd_generate(int argc, char **argv)
         error_set(&e, ERR_USAGE, "%s%s: an output file is needed that ends in .npy, .bvh, .h5, .html or .svg", out ? "-o " : "-o", out ? out : "");
         return command_fail(&e);
     }
+    if (device_option_choose(&device, &choice, &e)) return command_fail(&e);
     if (!file_exists(model)) {
+        struct device d;
+        if (device_open(&d, &choice, &e)) return command_fail(&e);      /* the device first, as where the folder is there */
+        device_close(&d);
         error_set(&e, ERR_INPUT, "%s: there is no such folder; give the models' with --model DIR", model);
         if (model == committed)
             error_set(&e, ERR_INPUT, "%s: the committed models are not here; start mlcm in its repository or give --model DIR", model);
         return command_fail(&e);
     }
-    if (device_option_choose(&device, &choice, &e)) return command_fail(&e);
     parts.device = device_kind_names[choice.kind];
     parts.gpu_math = device_math_names[choice.math];
     e.code = mlcm_open_parts(&m, model, &parts, e.text, sizeof e.text);

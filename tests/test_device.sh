@@ -39,6 +39,21 @@ if "$mlcm" --version | grep -q '^GPU none'; then
     MLCM_DEVICE=cuda refuses 4 "$said" train vae $chain
     refuses 4 "$said" train vae --config "$folder/gpu.json" --cache "$folder/cache" --quiet
     refuses 4 "$said" generate "a person walks" -o "$folder/result.npy" --device cuda
+    # what the run reads is not there either: the device comes first, since no file would mend that
+    sed -e 's#^{#{"device": "cuda",#' -e "s#$folder/set.h5#$folder/absent.h5#" "$folder/chain.json" >"$folder/absent.json"
+    absent="--config $folder/absent.json --cache $folder/cache --quiet"
+    # shellcheck disable=SC2086
+    for verb in bench "bench --dry-run" "train vae" time "time --training" "time --random-weights" "time --scenario stream --model $folder/absent" \
+        "eval --motions $folder/absent"; do
+        refuses 4 "$said" $verb $absent
+    done
+    refuses 4 "$said" eval --motions "$folder/absent" --data "$folder/absent.h5" --evaluator "$folder/absent.tar" --device cuda
+    refuses 4 "$said" time --scenario stream --model "$folder/absent" --device cuda
+    refuses 4 "$said" verify "$folder/absent" --device cuda
+    refuses 4 "$said" generate "a person walks" --model "$folder/absent" -o "$folder/result.npy" --device cuda
+    # shellcheck disable=SC2086
+    refuses 3 'absent.h5' bench $absent --device cpu
+    refuses 3 'absent: there is no such folder' generate "a person walks" --model "$folder/absent" -o "$folder/result.npy"
     MLCM_DEVICE=cuda runs 0 bench --config "$folder/chain.json" --cache "$folder/cache" --dry-run --device cpu
     MLCM_DEVICE=cpu runs 0 bench --config "$folder/gpu.json" --cache "$folder/cache" --dry-run
     # shellcheck disable=SC2086
