@@ -63,6 +63,7 @@ $(BUILD)/test_%: $(BUILD)/tests/test_%.o $(filter-out $(BUILD)/bench/main.o,$(BE
 
 OP_TESTS = $(BUILD)/test_ops $(BUILD)/test_cuda_host
 $(OP_TESTS): $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/op_*.c) tests/device_pairs.c)
+$(BUILD)/test_device_check: $(BUILD)/tests/device_check.o
 $(BUILD)/test_malformed: $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/malformed*.c))
 $(BUILD)/test_out_of_memory: $(BUILD)/tests/malformed.o
 

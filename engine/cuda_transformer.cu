@@ -97,6 +97,10 @@ void cuda_transformer(struct device *d, const struct transformer *s, const struc
     struct stack_run k = {s, run, {0, 0, 0, 0, 0, 0}, run->batch * run->frames, run->x};
     size_t count = (size_t)k.rows * (size_t)s->width, sample = (size_t)run->frames * (size_t)s->width;
     int half = s->layers / 2;
+    if (run->lengths && !run->mask) {              /* here only the mask hides what lies behind a sample */
+        cuda_refuse(d, "lengths of samples without the mask that says the same; give both");
+        return;
+    }
     if (k.rows < 1 || !make_rooms(d, &k)) return;
     if (run->first) {
         for (int b = 0; b < run->batch; b++) cuda_copy(d, k.room.x + (size_t)b * sample, run->first[b], sample);

@@ -73,6 +73,10 @@ struct tensor *skip_transformer_run_packed(struct tape *t, const struct skip_tra
         if (x) tape_error(t, "packed transformer: %d x %d values for a width of %d, batch %d", x->rows, x->cols, s->width, batch);
         return NULL;
     }
+    if (lengths && !mask) {
+        tape_error(t, "packed transformer: lengths of samples without the mask that says the same");
+        return NULL;
+    }
     for (int i = 0; i < s->layers; i++) {
         if (outputs && !(outputs[i] = tape_tensor(t, x->rows, x->cols))) return NULL;
         if (outputs) kept[i] = outputs[i]->x;

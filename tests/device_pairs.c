@@ -111,7 +111,10 @@ double pairs_packed(struct device *d, struct device *cpu)
 struct stack {
     const char *name;
     int batch, frames, width, hidden, heads, decoder, tokens, mask, residuals, outputs, first, norm;
+    int shorter;             /* frames that each sample has less than the one before it; 0: one, in the mask alone */
 };
+
+static int length_of(const struct stack *k, int sample) { return k->frames - sample * (k->shorter ? k->shorter : 1); }
 
 static struct packed_layer layer(struct device *d, int outs, int ins, enum weight_precision precision, uint64_t stream)
 {
@@ -146,9 +149,10 @@ static float *stack(struct device *d, const struct stack *k, enum weight_precisi
     float *weights[8], *hidden = must(malloc(rows * sizeof *hidden));
     float *outputs[LAYERS];
     const float *residuals[LAYERS], *first[16];
+    int lengths[16];
     memset(l, 0, sizeof l);
     for (int i = 0; i < 8; i++) weights[i] = there(d, width, 35 + (uint64_t)i);
-    for (size_t i = 0; i < rows; i++) hidden[i] = (int)(i % (size_t)k->frames) < k->frames - (int)(i / (size_t)k->frames) ? 1.0f : 0.0f;
+    for (size_t i = 0; i < rows; i++) hidden[i] = (int)(i % (size_t)k->frames) < length_of(k, (int)(i / (size_t)k->frames)) ? 1.0f : 0.0f;
     d->upload(d, mask, hidden, rows);
     free(hidden);
     for (int i = 0; i < LAYERS; i++) {
@@ -168,14 +172,17 @@ static float *stack(struct device *d, const struct stack *k, enum weight_precisi
         residuals[i] = residual + count * (size_t)i;
     }
     for (int b = 0; b < k->batch; b++) first[b] = firsts + (size_t)b * (size_t)k->frames * width;
+    for (int b = 0; b < k->batch; b++) lengths[b] = length_of(k, b);
     struct transformer s = {LAYERS, k->heads, k->width, k->hidden, k->decoder, 1e-5f, l, {0}};
     if (k->norm) s.norm = (struct norm_values){weights[0], weights[1]};
     struct transformer_run run = {.y = all, .x = x, .batch = k->batch, .frames = k->frames, .mask = k->mask ? mask : NULL,
                                   .memory = k->decoder ? more : NULL, .tokens = k->tokens,
                                   .residuals = k->residuals ? residuals : NULL, .outputs = k->outputs ? outputs : NULL,
-                                  .first = k->first ? first : NULL};
+                                  .first = k->first ? first : NULL, .lengths = k->shorter ? lengths : NULL};
     d->transformer(d, &s, &run);
     float *host = fetched(d, all, count * (size_t)(1 + kept));
+    for (size_t i = 0; i < rows * (size_t)(1 + kept) && k->shorter; i++)         /* what lies behind a sample is nobody's */
+        if ((int)(i % (size_t)k->frames) >= lengths[i % rows / (size_t)k->frames]) memset(host + i * width, 0, width * sizeof *host);
     for (int i = 0; i < LAYERS; i++) {
         const struct packed_layer *each[] = {&l[i].joint, &l[i].in, &l[i].out, &l[i].query, &l[i].cross_out, &l[i].linear1, &l[i].linear2};
         for (int j = 0; j < 7; j++) layer_free(d, each[j]);
@@ -192,15 +199,19 @@ static float *stack(struct device *d, const struct stack *k, enum weight_precisi
 double pairs_transformer(struct device *d, struct device *cpu)
 {
     static const struct stack cases[] = {
-        {"stack, 3 rows", 1, 3, 64, 96, 2, 0, 0, 0, 0, 0, 0, 1},
-        {"stack, 2 samples of 5, residuals and outputs", 2, 5, 36, 50, 3, 0, 0, 1, 1, 1, 0, 0},
-        {"stack, 1 row", 1, 1, 32, 64, 4, 0, 0, 0, 0, 1, 0, 1},
-        {"stack, 3 samples of 20, mask", 3, 20, 64, 96, 4, 0, 0, 1, 0, 0, 0, 1},
-        {"decoder, one token", 2, 31, 64, 128, 4, 1, 1, 1, 0, 0, 0, 1},
-        {"decoder, one token, few rows", 1, 6, 64, 128, 4, 1, 1, 0, 0, 0, 0, 1},
-        {"decoder, one token, first block given", 4, 70, 32, 48, 4, 1, 1, 1, 0, 0, 1, 1},
-        {"decoder, 5 tokens", 2, 23, 36, 50, 3, 1, 5, 1, 0, 0, 0, 1},
-        {"decoder, 3 tokens, few rows", 2, 3, 64, 96, 2, 1, 3, 0, 0, 1, 0, 1},
+        {"stack, 3 rows", 1, 3, 64, 96, 2, 0, 0, 0, 0, 0, 0, 1, 0},
+        {"stack, 2 samples of 5, residuals and outputs", 2, 5, 36, 50, 3, 0, 0, 1, 1, 1, 0, 0, 0},
+        {"stack, 1 row", 1, 1, 32, 64, 4, 0, 0, 0, 0, 1, 0, 1, 0},
+        {"stack, 3 samples of 20, mask", 3, 20, 64, 96, 4, 0, 0, 1, 0, 0, 0, 1, 0},
+        {"decoder, one token", 2, 31, 64, 128, 4, 1, 1, 1, 0, 0, 0, 1, 0},
+        {"decoder, one token, few rows", 1, 6, 64, 128, 4, 1, 1, 0, 0, 0, 0, 1, 0},
+        {"decoder, one token, first block given", 4, 70, 32, 48, 4, 1, 1, 1, 0, 0, 1, 1, 0},
+        {"decoder, 5 tokens", 2, 23, 36, 50, 3, 1, 5, 1, 0, 0, 0, 1, 0},
+        {"decoder, 3 tokens, few rows", 2, 3, 64, 96, 2, 1, 3, 0, 0, 1, 0, 1, 0},
+        {"stack, samples of 20, 13 and 6, lengths, residuals and outputs", 3, 20, 64, 96, 4, 0, 0, 1, 1, 1, 0, 1, 7},
+        {"decoder, one token, 4 samples of 70 to 10, lengths", 4, 70, 32, 48, 4, 1, 1, 1, 0, 1, 0, 1, 20},
+        {"decoder, one token, first block given, lengths", 3, 31, 64, 128, 4, 1, 1, 1, 0, 0, 1, 1, 15},
+        {"decoder, 5 tokens, lengths, few rows", 2, 4, 36, 50, 3, 1, 5, 1, 0, 1, 0, 1, 3},
     };
     static const double allowed[2] = {2e-5, 2e-2};
     double worst = 0;

@@ -1,5 +1,6 @@
 /* The families of operations, and the table of cases at the end. */
 #include "op_cases.h"
+#include <math.h>
 #include <stdlib.h>
 
 #define INPUTS(name) static int name##_inputs(const struct op_case *c, struct op_input in[OP_INPUTS])
@@ -222,6 +223,9 @@ RUN(conv_transpose1d)
 }
 WORK(conv_transpose1d) { return 2.0 * c->d[0] * c->d[1] * c->d[2] * c->d[3] * c->d[4]; }
 
+/* Weights of the size that networks have: with those of a normal distribution a step multiplies a disturbance of the
+ * state, and of 65 states after 6 steps the true gradient of h0 moves by 3e-5 when the inputs are rounded to float (that
+ * of differences is off by 1e-9), which no device in float can beat. */
 INPUTS(gru)
 {
     int n = c->d[2], h = c->d[3];
@@ -229,6 +233,8 @@ INPUTS(gru)
     in[1] = vector(h);
     in[2] = matrix(3 * h, n);
     in[3] = matrix(3 * h, h);
+    in[2].scale = 1 / sqrt(n);
+    in[3].scale = 1 / sqrt(h);
     in[4] = in[5] = vector(3 * h);
     return 6;
 }
@@ -374,10 +380,10 @@ const struct op_case op_cases[] = {
     {&conv_transpose1d, "1x1, 1 to 1, kernel 4 step 2 pad 1", {1, 1, 1, 1, 4, 2, 1}, 0, 1e-12, 3e-6},
     {&conv_transpose1d, "2x5, 7 to 3, kernel 4 step 2 pad 1", {2, 5, 7, 3, 4, 2, 1}, 0, 1e-12, 3e-6},
     {&conv_transpose1d, "3x20, 64 to 37, kernel 4 step 2 pad 1", {3, 20, 64, 37, 4, 2, 1}, 0, 1e-12, 3e-6},
-    {&gru, "1x1, 1 to 1", {1, 1, 1, 1, 0, 1}, 0, 1e-11, 1e-5},
-    {&gru, "3x9, 5 to 7, lengths", {3, 9, 5, 7, 0, 0}, 0, 1e-11, 1e-5},
-    {&gru, "3x9, 5 to 7, lengths, reverse", {3, 9, 5, 7, 1, 0}, 0, 1e-11, 1e-5},
-    {&gru, "14x6, 33 to 65, lengths, reverse", {14, 6, 33, 65, 1, 0}, 0, 1e-10, 5e-5},
+    {&gru, "1x1, 1 to 1", {1, 1, 1, 1, 0, 1}, 0, 1e-12, 3e-6},
+    {&gru, "3x9, 5 to 7, lengths", {3, 9, 5, 7, 0, 0}, 0, 1e-12, 3e-6},
+    {&gru, "3x9, 5 to 7, lengths, reverse", {3, 9, 5, 7, 1, 0}, 0, 1e-12, 3e-6},
+    {&gru, "14x6, 33 to 65, lengths, reverse", {14, 6, 33, 65, 1, 0}, 0, 1e-12, 3e-6},
     {&reparameterise, "1x1", {1, 1}, 0, 1e-12, 3e-6},
     {&reparameterise, "8x33", {8, 33}, 0, 1e-12, 3e-6},
     {&recover_joints, "1x1, 1 joint", {1, 1, 1, 4}, 0, 1e-12, 1e-5},

@@ -16,6 +16,7 @@ struct op_case;
 struct op_input {
     int rank, dims[3];   /* rank 3 or `param`: given as a network parameter */
     int param, constant;
+    double scale;        /* of its random numbers; 0: 1 */
 };
 
 struct op_result {
@@ -52,6 +53,9 @@ extern const int op_case_count;
 /* Sizes of training and generation, to be timed alone: their bounds are not set. */
 extern const struct op_case op_speed_cases[];
 extern const int op_speed_case_count;
+
+/* Whether the case is to be run: all are, unless MLCM_OP_FAMILIES names families ("gru loss"). */
+int op_wanted(const struct op_case *c);
 
 /* Numbers that run and reference share. */
 int op_length(int sample, int frames, int whole);        /* whole: 1 if no sample is shorter */

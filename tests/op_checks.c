@@ -29,6 +29,7 @@ int op_check_values(struct device *d)
 {
     int failures = 0;
     for (const struct op_case *c = op_cases; c < op_cases + op_case_count; c++) {
+        if (!op_wanted(c)) continue;
         struct setup s;
         size_t n, extras;
         setup_make(&s, c, &n, &extras, d);
@@ -119,6 +120,7 @@ int op_check_gradients(struct device *d)
 {
     int failures = 0;
     for (const struct op_case *c = op_cases; c < op_cases + op_case_count; c++) {
+        if (!op_wanted(c)) continue;
         struct setup s;
         size_t n, extras;
         setup_make(&s, c, &n, &extras, d);
@@ -142,6 +144,7 @@ int op_check_gradients(struct device *d)
 void op_check_accumulation(struct device *d)
 {
     for (const struct op_case *c = op_cases; c < op_cases + op_case_count; c++) {
+        if (!op_wanted(c)) continue;
         if (c->family->fresh_gradients) continue;
         struct setup s;
         size_t n, extras;
@@ -164,6 +167,7 @@ void op_check_accumulation(struct device *d)
 void op_check_same_bits(struct device *const *d, int devices)
 {
     for (const struct op_case *c = op_cases; c < op_cases + op_case_count; c++) {
+        if (!op_wanted(c)) continue;
         struct setup s;
         size_t n, extras;
         setup_make(&s, c, &n, &extras, d[0]);

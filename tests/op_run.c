@@ -16,6 +16,15 @@ void *must(void *p)
     return p;
 }
 
+int op_wanted(const struct op_case *c)
+{
+    const char *only = getenv("MLCM_OP_FAMILIES");
+    size_t n = strlen(c->family->name);
+    for (const char *at = only; at && (at = strstr(at, c->family->name)); at++)
+        if ((at == only || at[-1] == ' ') && (!at[n] || at[n] == ' ')) return 1;
+    return !only;
+}
+
 /* Streams of random numbers of a case: 16 from here on. */
 static uint64_t streams(const struct op_case *c)
 {
@@ -122,6 +131,7 @@ void setup_make(struct setup *s, const struct op_case *c, size_t *outputs, size_
         s->in[i] = must(malloc(s->size[i] * sizeof(float)));
         s->wide[i] = must(malloc(s->size[i] * sizeof(double)));
         rng_fill_normal(OP_SEED, streams(c) + (uint64_t)i, 0, s->in[i], s->size[i]);
+        for (size_t k = 0; k < s->size[i] && s->shape[i].scale != 0; k++) s->in[i][k] *= (float)s->shape[i].scale;
         for (size_t k = 0; k < s->size[i]; k++) s->wide[i][k] = (double)s->in[i][k];
     }
     struct outcome o = run(d, c, s, 0, 0);

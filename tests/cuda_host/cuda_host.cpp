@@ -22,6 +22,17 @@ std::vector<allocation> live;
 cudaError_t last = cudaSuccess;
 bool capturing_anywhere = false;
 size_t limit = 0;
+long streams = 0, graphs = 0, leaks = 0;
+
+/* With the last stream the last device is closed: what lives on was not released. */
+void tell_leaks()
+{
+    size_t bytes = 0;
+    for (const allocation &a : live) bytes += a.bytes;
+    if (!live.empty()) fprintf(stderr, "cuda host: %zu allocations (%zu bytes) were not released\n", live.size(), bytes);
+    if (graphs) fprintf(stderr, "cuda host: %ld graphs were not released\n", graphs);
+    leaks += (long)live.size() + graphs;
+}
 
 bool strict()
 {
@@ -104,6 +115,8 @@ struct cuda_host_event {
 
 extern "C" long cuda_host_allocations(void) { return (long)live.size(); }
 
+extern "C" long cuda_host_leaks(void) { return leaks; }
+
 extern "C" void cuda_host_limit(unsigned long bytes) { limit = bytes; }
 
 void cuda_host_do(cudaStream_t s, std::function<void()> work)
@@ -175,6 +188,7 @@ cudaError_t cudaMemsetAsync(void *to, int value, size_t bytes, cudaStream_t s)
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t *s, unsigned)
 {
     *s = new cuda_host_stream{nullptr};
+    streams++;
     return cudaSuccess;
 }
 cudaError_t cudaStreamSynchronize(cudaStream_t s)
@@ -184,6 +198,7 @@ cudaError_t cudaStreamSynchronize(cudaStream_t s)
 cudaError_t cudaStreamDestroy(cudaStream_t s)
 {
     delete s;
+    if (--streams == 0) tell_leaks();
     return cudaSuccess;
 }
 cudaError_t cudaStreamIsCapturing(cudaStream_t s, cudaStreamCaptureStatus *status)
@@ -208,6 +223,7 @@ cudaError_t cudaStreamEndCapture(cudaStream_t s, cudaGraph_t *graph)
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t *exec, cudaGraph_t graph, unsigned long long)
 {
     *exec = new cuda_host_graph(*graph);
+    graphs++;
     return cudaSuccess;
 }
 cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t s)
@@ -222,6 +238,7 @@ cudaError_t cudaGraphDestroy(cudaGraph_t graph)
 }
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec)
 {
+    if (exec) graphs--;
     delete exec;
     return cudaSuccess;
 }

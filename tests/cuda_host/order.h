@@ -11,6 +11,9 @@ enum cuda_host_order { CUDA_HOST_FORWARD, CUDA_HOST_BACKWARD, CUDA_HOST_SHUFFLED
 void cuda_host_order(int order);
 /* Allocations of device and pinned memory that live. */
 long cuda_host_allocations(void);
+/* Allocations and graphs that lived on when the last device was closed, of all such times; each time is told on
+ * standard error. */
+long cuda_host_leaks(void);
 /* From now on: no allocation succeeds that would bring the device's memory above this; 0: no limit. */
 void cuda_host_limit(unsigned long bytes);
 
