@@ -10,6 +10,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What is asked for. */
+struct request {
+    const char *motions, *config, *set, *evaluator, *cache, *out, *json;
+    struct device_option device;
+    int threads, pool, seeded;
+    uint64_t seed;
+    struct eval_options options;
+    char command[1000], name[RESULTS_NAME];
+    double start;
+};
+
 /* The protocol of the field, for a set and an evaluator without an experiment. */
 static int plain_experiment(const char *set, const char *evaluator, struct experiment *x, struct error *e)
 {
@@ -51,19 +62,36 @@ static int open_chain(struct chain *c, struct experiment *x, int plain, const ch
     return rc;
 }
 
-static int write_all(const struct results *r, const char *folder, const char *json, struct error *e)
+/* The experiment that the options name, or none, with what they say instead. */
+static int read_experiment(const struct request *q, struct experiment *x, struct error *e)
 {
-    char path[1200];
-    int rc = json ? results_write(r, json, e) : 0;
-    if (rc || !folder) return rc;
-    rc = file_make_folder(folder, e);
-    snprintf(path, sizeof path, "%.1000s/eval.json", folder);
-    if (!rc) rc = results_write(r, path, e);
-    return rc ? rc : table_write_all(r, folder, e);
+    int plain = !q->config, rc = plain ? plain_experiment(q->set, q->evaluator, x, e) : experiment_read(q->config, x, e);
+    if (rc) return rc;
+    if (q->set) snprintf(x->set, sizeof x->set, "%.1000s", q->set);
+    if (q->set && !plain) rc = experiment_echo(x, "data", "set", cJSON_CreateString(q->set), e);
+    if (q->pool) {
+        x->pool = q->pool;
+        if (!rc) rc = experiment_echo(x, "protocol", "pool", cJSON_CreateNumber(q->pool), e);
+    }
+    if (q->seeded && !rc) rc = experiment_echo(x, "", "seed", cJSON_CreateNumber((double)q->seed), e);
+    if (!rc) rc = experiment_device(x, &q->device, q->threads, e);
+    if (rc) experiment_free(x);
+    return rc;
 }
 
-static int evaluate(struct chain *c, const char *file, const struct eval_options *o, const char *command, const char *folder, const char *json,
-                    double start, struct error *e)
+/* Document and tables, as far as they are asked for. */
+static int write_all(const struct results *r, const struct request *q, struct error *e)
+{
+    char path[1200];
+    int rc = q->json ? results_write(r, q->json, e) : 0;
+    if (rc || !q->out) return rc;
+    rc = file_make_folder(q->out, e);
+    snprintf(path, sizeof path, "%.1000s/eval.json", q->out);
+    if (!rc) rc = results_write(r, path, e);
+    return rc ? rc : table_write_all(r, q->out, e);
+}
+
+static int evaluate(struct chain *c, const char *file, const struct request *q, struct error *e)
 {
     struct evaluator evaluator = {0};
     int rc = evaluator_open(&evaluator, &c->device, file, e);
@@ -73,12 +101,12 @@ static int evaluate(struct chain *c, const char *file, const struct eval_options
                        "data set", file, evaluator.size.nfeats, evaluator.size.word_width, c->set.nfeats, c->set.words.dim);
     if (!rc) {
         struct results *r = calloc(1, sizeof *r);
-        rc = r ? eval_run(c, &evaluator, o, r, e) : error_memory(e, "the results");
+        rc = r ? eval_run(c, &evaluator, &q->options, r, e) : error_memory(e, "the results");
         if (!rc) {
-            snprintf(r->command, sizeof r->command, "%s", command);
-            r->seconds = clock_seconds() - start;
-            if (!json || strcmp(json, "-")) table_markdown(r, stdout);
-            rc = write_all(r, folder, json, e);
+            snprintf(r->command, sizeof r->command, "%s", q->command);
+            r->seconds = clock_seconds() - q->start;
+            if (!q->json || strcmp(q->json, "-")) table_markdown(r, stdout);
+            rc = write_all(r, q, e);
         }
         if (r) results_free(r);
         free(r);
@@ -87,33 +115,73 @@ static int evaluate(struct chain *c, const char *file, const struct eval_options
     return rc;
 }
 
+/* Called after the first folder, where no option says it. The real motions' row has a name of its own. */
+static void name_row(struct request *q)
+{
+    if (!q->options.name) {
+        size_t n = strlen(q->motions);
+        while (n > 1 && q->motions[n - 1] == '/') n--;
+        const char *end = q->motions + n, *from = end;
+        while (from > q->motions && from[-1] != '/') from--;
+        snprintf(q->name, sizeof q->name, "%.*s", (int)(end - from), from);
+        q->options.name = q->name;
+    }
+    if (!strcmp(q->options.name, "Real")) {
+        snprintf(q->name, sizeof q->name, "Real (given)");
+        q->options.name = q->name;
+    }
+}
+
+/* Folders are --motions and what stands behind it. */
+static int run(struct request *q, const struct arguments *a, struct error *e)
+{
+    struct experiment x;
+    struct chain c = {.quiet = q->options.quiet};
+    const char **folders = malloc(((size_t)a->count + 1) * sizeof *folders), *evaluator = q->evaluator;
+    if (!folders) return error_memory(e, "the folders");
+    folders[0] = q->motions;
+    for (int i = 0; i < a->count; i++) folders[i + 1] = a->positional[i];
+    q->options.folders = folders;
+    q->options.nfolders = a->count + 1;
+    q->options.evaluator = q->evaluator;
+    name_row(q);
+    int rc = read_experiment(q, &x, e);
+    if (!rc) {
+        rc = open_chain(&c, &x, !q->config, q->cache, &evaluator, e);
+        if (!rc) {
+            if (q->seeded) x.seed = q->seed;       /* of the draws; the evaluator is that of the experiment's seed */
+            rc = evaluate(&c, evaluator, q, e);
+            chain_close(&c);
+        }
+        experiment_free(&x);
+    }
+    free(folders);
+    return rc;
+}
+
 int cmd_eval(int argc, char **argv)
 {
-    const char *motions = NULL, *config = NULL, *set = NULL, *evaluator = NULL, *cache = "build/cache", *out = NULL, *json = NULL;
-    struct eval_options o = {.split = "test", .name = NULL};
-    struct device_option device = {0};
-    int threads = 0, pool = 0;
-    uint64_t seed = 0;
-    int seeded = 0;
+    struct request q = {.cache = "build/cache", .options = {.split = "test"}};
+    struct eval_options *o = &q.options;
     const struct option_row options[] = {
-        {.name = "motions", .text = &motions, .value = "DIR", .help = "NAME.npy of each clip or caption: features or joints, see above"},
-        {.name = "config", .text = &config, .value = "E.json", .help = "the experiment, whose set, evaluator and protocol are taken"},
-        {.name = "data", .text = &set, .value = "SET.h5", .help = "the set instead; with --evaluator no experiment is needed"},
-        {.name = "evaluator", .text = &evaluator, .value = "FILE", .help = "the evaluator's weights instead: evaluator.h5 or finest.tar"},
-        {.name = "captions", .text = &o.captions, .value = "FILE", .help = "lines NAME, tab, caption, for motions that are not named by clips"},
-        {.name = "split", .text = &o.split, .value = "NAME", .help = "of the set (test)"},
-        {.name = "name", .text = &o.name, .value = "ROW", .help = "of the table's row (the folder's name)"},
-        {.name = "fps", .number = &o.rule.fps, .low = 0.1, .high = 1000, .value = "RATE", .help = "of the joints, which are resampled to the set's"},
-        {.name = "normalised", .flag = &o.rule.normalised, .help = "the features are normalised by the set's statistics"},
-        {.name = "replications", .integer = &o.replications, .low = 1, .high = 1000, .value = "R", .help = "instead of the experiment's (20)"},
-        {.name = "pool", .integer = &pool, .low = 2, .high = 10000, .value = "N", .help = "of R-Precision, instead of the experiment's (32)"},
-        {.name = "seed", .seed = &seed, .given = &seeded, .value = "S", .help = "of the draws, instead of the experiment's (1234)"},
-        {.name = "out", .letter = 'o', .text = &out, .value = "DIR", .help = "folder for the document and tables"},
-        {.name = "json", .text = &json, .value = "FILE", .help = "the results document; - is standard output"},
-        {.name = "cache", .text = &cache, .value = "DIR", .help = "where an evaluator is, if the experiment trains it (build/cache)"},
-        {.name = "threads", .integer = &threads, .low = 0, .high = 64, .value = "N", .help = "threads; 0 = all cores"},
-        DEVICE_OPTION_ROWS(device),
-        {.name = "quiet", .flag = &o.quiet, .help = "no progress"},
+        {.name = "motions", .text = &q.motions, .value = "DIR", .help = "NAME.npy of each clip or caption: features or joints, see above"},
+        {.name = "config", .text = &q.config, .value = "E.json", .help = "the experiment, whose set, evaluator and protocol are taken"},
+        {.name = "data", .text = &q.set, .value = "SET.h5", .help = "the set instead; with --evaluator no experiment is needed"},
+        {.name = "evaluator", .text = &q.evaluator, .value = "FILE", .help = "the evaluator's weights instead: evaluator.h5 or finest.tar"},
+        {.name = "captions", .text = &o->captions, .value = "FILE", .help = "lines NAME, tab, caption, for motions that are not named by clips"},
+        {.name = "split", .text = &o->split, .value = "NAME", .help = "of the set (test)"},
+        {.name = "name", .text = &o->name, .value = "ROW", .help = "of the table's row (the folder's name)"},
+        {.name = "fps", .number = &o->rule.fps, .low = 0.1, .high = 1000, .value = "RATE", .help = "of the joints, which are resampled to the set's"},
+        {.name = "normalised", .flag = &o->rule.normalised, .help = "the features are normalised by the set's statistics"},
+        {.name = "replications", .integer = &o->replications, .low = 1, .high = 1000, .value = "R", .help = "instead of the experiment's (20)"},
+        {.name = "pool", .integer = &q.pool, .low = 2, .high = 10000, .value = "N", .help = "of R-Precision, instead of the experiment's (32)"},
+        {.name = "seed", .seed = &q.seed, .given = &q.seeded, .value = "S", .help = "of the draws, instead of the experiment's (1234)"},
+        {.name = "out", .letter = 'o', .text = &q.out, .value = "DIR", .help = "folder for the document and tables"},
+        {.name = "json", .text = &q.json, .value = "FILE", .help = "the results document; - is standard output"},
+        {.name = "cache", .text = &q.cache, .value = "DIR", .help = "where an evaluator is, if the experiment trains it (build/cache)"},
+        {.name = "threads", .integer = &q.threads, .low = 0, .high = 64, .value = "N", .help = "threads; 0 = all cores"},
+        DEVICE_OPTION_ROWS(q.device),
+        {.name = "quiet", .flag = &o->quiet, .help = "no progress"},
         {0}};
     const struct command_form form = {
         .example = "mlcm eval --motions generated --config bench/experiments/bandai_small.json --json eval.json",
@@ -125,59 +193,17 @@ int cmd_eval(int argc, char **argv)
         .options = options, .least = 0, .most = -1};
     struct arguments a;
     struct error e = {0};
-    struct experiment x;
-    struct chain c = {0};
-    char command[900] = "mlcm", name[RESULTS_NAME];
-    double start = clock_seconds();
-    for (int i = 0; i < argc; i++)
-        if (strlen(command) + strlen(argv[i]) + 2 < sizeof command) strcat(strcat(command, " "), argv[i]);
+    q.start = clock_seconds();
+    results_command(argc, argv, q.command);
     if (arguments_parse(&form, argc, argv, &a, &e)) return command_fail(&e);
     if (a.help) {
         arguments_help(&form, stdout);
         return 0;
     }
-    int plain = !config, rc = 0;
-    if (!motions) rc = error_set(&e, ERR_USAGE, "a folder of motions is needed: --motions DIR");
-    else if (plain && (!set || !evaluator))
+    int rc;
+    if (!q.motions) rc = error_set(&e, ERR_USAGE, "a folder of motions is needed: --motions DIR");
+    else if (!q.config && (!q.set || !q.evaluator))
         rc = error_set(&e, ERR_USAGE, "an experiment is needed, --config E.json, or a set and its evaluator, --data SET.h5 --evaluator FILE");
-    if (rc) return command_fail(&e);
-    const char **folders = malloc(((size_t)a.count + 1) * sizeof *folders);
-    if (!folders) {
-        error_memory(&e, "the folders");
-        return command_fail(&e);
-    }
-    folders[0] = motions;
-    for (int i = 0; i < a.count; i++) folders[i + 1] = a.positional[i];
-    o.folders = folders;
-    o.nfolders = a.count + 1;
-    if (!o.name) {
-        size_t n = strlen(motions);
-        while (n > 1 && motions[n - 1] == '/') n--;
-        const char *end = motions + n, *from = end;
-        while (from > motions && from[-1] != '/') from--;
-        snprintf(name, sizeof name, "%.*s", (int)(end - from), from);
-        o.name = name;
-    }
-    if (!strcmp(o.name, "Real")) {
-        snprintf(name, sizeof name, "Real (given)");
-        o.name = name;
-    }
-    rc = plain ? plain_experiment(set, evaluator, &x, &e) : experiment_read(config, &x, &e);
-    if (rc) {
-        free(folders);
-        return command_fail(&e);
-    }
-    if (set) snprintf(x.set, sizeof x.set, "%.1000s", set);
-    if (pool) x.pool = pool;
-    if (seeded) x.seed = seed;
-    c.quiet = o.quiet;
-    rc = experiment_device(&x, &device, threads, &e);
-    if (!rc) rc = open_chain(&c, &x, plain, cache, &evaluator, &e);
-    if (!rc) {
-        rc = evaluate(&c, evaluator, &o, command, out, json, start, &e);
-        chain_close(&c);
-    }
-    experiment_free(&x);
-    free(folders);
+    else rc = run(&q, &a, &e);
     return rc ? command_fail(&e) : 0;
 }

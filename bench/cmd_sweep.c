@@ -14,7 +14,7 @@ struct request {
     int cell, run, prepare;       /* -1: all, all, nothing */
     int collect;                  /* only the table of what is there */
     const char *json;
-    char command[900];
+    char command[1000];
 };
 
 static void say_plan(const struct sweep *s, const struct sweep_place *places)
@@ -137,9 +137,7 @@ int cmd_sweep(int argc, char **argv)
     struct sweep s;
     struct sweep_place *places = NULL;
     char folder[1024];
-    snprintf(q.command, sizeof q.command, "mlcm");
-    for (int i = 0; i < argc; i++)
-        if (strlen(q.command) + strlen(argv[i]) + 2 < sizeof q.command) strcat(strcat(q.command, " "), argv[i]);
+    results_command(argc, argv, q.command);
     if (arguments_parse(&form, argc, argv, &a, &e)) return command_fail(&e);
     if (a.help) {
         arguments_help(&form, stdout);

@@ -162,13 +162,15 @@ struct side {
     double mean, error;        /* of harm; error is used where there are no replications, < 0: unknown */
 };
 
-/* `real` is the same metric of the real row, for "near real". Without count replications only the mean is known. */
+/* `real` is the same metric of the real row, for "near real". Without count replications only the mean is known. A
+ * sweep's rows hold the replications of one seed after another, and the draws of each are those of the real row: its
+ * replications are taken again. */
 static int side_make(struct side *s, const struct results *r, const struct results_metric *m, const struct results_metric *real,
                      int count, struct error *e)
 {
     int near = m->direction == DIRECTION_NEAR_REAL && real;
     double sign = m->direction == DIRECTION_UP ? -1 : 1, gap = near ? m->mean - real->mean : 0;
-    *s = (struct side){.metric = m, .error = -1, .count = near ? least(count, real->nreplications) : count};
+    *s = (struct side){.metric = m, .error = -1, .count = near && !real->nreplications ? 0 : count};
     s->mean = near ? fabs(gap) : sign * m->mean;
     int n = m->nreplications ? m->nreplications : r->protocol.replications;
     if (m->ci95 > 0) {         /* its s has divisor n */
@@ -183,7 +185,7 @@ static int side_make(struct side *s, const struct results *r, const struct resul
         return error_memory(e, "a comparison");
     double mean = 0;
     for (int k = 0; k < s->count; k++) {
-        s->harm[k] = near ? m->replications[k] - real->replications[k] : sign * m->replications[k];
+        s->harm[k] = near ? m->replications[k] - real->replications[k % real->nreplications] : sign * m->replications[k];
         mean += s->harm[k] / s->count;
     }
     if (near && mean < 0) {

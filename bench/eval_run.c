@@ -3,7 +3,6 @@
 #include "../metrics/diversity.h"
 #include "progress.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -200,11 +199,11 @@ static int add_notes(const struct run *u, int replications, struct results *r, s
     return rc;
 }
 
-static int fill(const struct run *u, const double *values, int replications, const char *sha256, struct results *r, struct error *e)
+static int fill(const struct run *u, const double *values, int replications, struct results *r, struct error *e)
 {
     struct results_model m = {.size = "foreign"};
     int rc = 0;
-    evaluation_describe(&u->ev, sha256, u->o->split, 0, replications, r);
+    evaluation_describe(&u->ev, u->o->evaluator, u->o->split, 0, replications, r);
     r->protocol.mm_samples = u->texts < u->c->x->mm_samples ? u->texts : u->c->x->mm_samples;
     r->protocol.mm_repeats = u->repeats;
     r->protocol.mm_times = u->repeats ? u->times : 0;
@@ -219,11 +218,8 @@ static int fill(const struct run *u, const double *values, int replications, con
     for (int i = 0; i < 2 && !rc; i++) {
         int row;
         rc = results_add_row(r, i ? u->o->name : "Real", i == 0, &row, e);
-        for (int k = 0; k < M_CONTROL && !rc; k++) {
-            const double *x = values + ((size_t)i * M_COUNT + (size_t)k) * (size_t)replications;
-            if (isfinite(*x))
-                rc = results_add_metric(r, row, measure_name((enum measure)k), x, replications, e);
-        }
+        if (!rc)
+            rc = evaluation_add_metrics(r, row, M_CONTROL, values + (size_t)i * M_COUNT * (size_t)replications, replications, replications, e);
     }
     return rc ? rc : add_notes(u, replications, r, e);
 }
@@ -269,7 +265,7 @@ int eval_run(struct chain *c, const struct evaluator *evaluator, const struct ev
     }
     progress_finish(&bar, replications, NULL);
     if (!rc)
-        rc = fill(&u, values, replications, evaluator->sha256, r, e);
+        rc = fill(&u, values, replications, r, e);
     for (int i = 0; i < o->nfolders && u.folder; i++) {
         foreign_free(&u.folder[i].foreign);
         free(u.folder[i].embedded);

@@ -15,6 +15,7 @@ struct eval_options {
     const char *const *folders;
     int nfolders;
     const char *captions, *split, *name;   /* captions NULL: none; name: of the row */
+    const char *evaluator;                 /* the file, where an option named it; NULL: the experiment's */
     int replications;                      /* 0: as many as there are folders, or the experiment's */
     int quiet;
     struct foreign_rule rule;

@@ -237,7 +237,7 @@ int evaluation_score(const struct evaluation *ev, const float *embedded, double 
     return score(ev, embedded, ev->real, out, e);
 }
 
-void evaluation_describe(const struct evaluation *ev, const char *sha256, const char *split, int limit, int replications,
+void evaluation_describe(const struct evaluation *ev, const char *file, const char *split, int limit, int replications,
                          struct results *r)
 {
     const struct chain *c = ev->chain;
@@ -249,11 +249,14 @@ void evaluation_describe(const struct evaluation *ev, const char *sha256, const 
     snprintf(r->data.statistics, sizeof r->data.statistics, "%s", c->set.statistics_sha256);
     r->data.n_original = ev->items.count;
     r->data.n_used = ev->n;
-    if (x->published.given && x->published.part[PUBLISHED_EVALUATOR][0])
+    if (file)
+        snprintf(r->evaluator.name, sizeof r->evaluator.name, "given %.60s, embedding %d", strrchr(file, '/') ? strrchr(file, '/') + 1 : file,
+                 ev->dim);
+    else if (x->published.given && x->published.part[PUBLISHED_EVALUATOR][0])
         snprintf(r->evaluator.name, sizeof r->evaluator.name, "published %.50s, embedding %d",
                  x->published.part[PUBLISHED_EVALUATOR], ev->dim);
     else snprintf(r->evaluator.name, sizeof r->evaluator.name, "trained on %s, embedding %d", c->set.name, ev->dim);
-    snprintf(r->evaluator.sha256, sizeof r->evaluator.sha256, "%s", sha256);
+    snprintf(r->evaluator.sha256, sizeof r->evaluator.sha256, "%s", ev->evaluator->sha256);
     snprintf(r->evaluator.padding_rule, sizeof r->evaluator.padding_rule,
              "MotionLCM: batches of 32 in order of length, padded to the batch's longest clip with renormalised zeros");
     r->protocol.replications = replications;
@@ -269,13 +272,28 @@ void evaluation_describe(const struct evaluation *ev, const char *sha256, const 
     r->protocol.seeds[0] = x->seed;
 }
 
+int evaluation_add_metrics(struct results *r, int row, int measures, const double *x, int stride, int n, struct error *e)
+{
+    int rc = 0;
+    for (int m = 0; m < measures && !rc; m++) {
+        const char *name = measure_name((enum measure)m);
+        const double *values = x + (size_t)m * (size_t)stride;
+        int there = 0;
+        for (int k = 0; k < n; k++) there += isfinite(values[k]) != 0;
+        if (there == n) rc = results_add_metric(r, row, name, values, n, e);
+        else if (there)
+            rc = results_add_note(r, e, "%s: no %s: only %d of %d replications have it.", r->rows[row].model, name, there, n);
+    }
+    return rc;
+}
+
 int evaluation_replicate(struct evaluation *ev, int replication, double out[M_COUNT], struct error *e)
 {
     const struct chain *c = ev->chain;
     const struct set *s = &c->set;
     struct rng r = rng_make(c->x->seed, rng_stream("replication") ^ (uint64_t)replication);
     struct consistency any = {holds, ev};
-    struct error ignored;
+    struct error lacking = {0};
     struct draw *again = malloc((size_t)ev->n * sizeof *again);
     float *second = malloc((size_t)ev->n * (size_t)ev->dim * sizeof *second);
     forget_replication(ev);
@@ -291,8 +309,10 @@ int evaluation_replicate(struct evaluation *ev, int replication, double out[M_CO
     }
     if (!rc) rc = pools_permuted(ev->n, c->x->pool, &r, ev->pools, e);
     /* pools of different meanings exist only where the split has enough classes */
-    if (!rc && pools_distinct(ev->n, c->x->pool, ev->n / c->x->pool, &any, &r, ev->distinct, &ignored))
+    if (!rc && pools_distinct(ev->n, c->x->pool, ev->n / c->x->pool, &any, &r, ev->distinct, &lacking)) {
         memset(ev->distinct, 0, sizeof *ev->distinct);
+        if (lacking.code != ERR_INPUT) rc = error_set(e, lacking.code, "%s", lacking.text);
+    }
     if (!rc && other_texts) rc = embed_captions(ev, ev->text, e);
     if (!rc) rc = embed_draws(ev, &ev->items, ev->draws, ev->n, ev->real, e);
     if (!rc) rc = embed_draws(ev, &ev->items, again, ev->n, second, e);

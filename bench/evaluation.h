@@ -61,9 +61,13 @@ int evaluation_embed(const struct evaluation *ev, float *x, int count, int frame
                      struct error *e);
 /* Embeddings (n, dim), one a draw of this replication. Without MultiModality and measures of control. */
 int evaluation_score(const struct evaluation *ev, const float *embedded, double out[M_COUNT], struct error *e);
-/* Data, evaluator and protocol of a results document. `sha256` is the evaluator's. */
-void evaluation_describe(const struct evaluation *ev, const char *sha256, const char *split, int limit, int replications,
+/* Data, evaluator and protocol of a results document. `file`: the evaluator where an option named one, NULL where it is
+ * the experiment's. */
+void evaluation_describe(const struct evaluation *ev, const char *file, const char *split, int limit, int replications,
                          struct results *r);
+/* Adds the first `measures` of M_COUNT to a row, x (measures, stride) replication after replication, n of them. One that
+ * is absent from all is left out; one that only some replications have is too, and a note says so. */
+int evaluation_add_metrics(struct results *r, int row, int measures, const double *x, int stride, int n, struct error *e);
 /* Generates for every drawn caption and measures; MultiModality too if the protocol has it and the
  * system needs no control signal. With motion control, how near the drawn clips' signals came is
  * measured of every sampled system, whether it was told them or not. */

@@ -369,6 +369,11 @@ static void read_models(struct section *s, struct experiment *x)
         s->rc = item.rc;
         if (!s->rc && (!m->name[0] || !m->system[0]))
             s->rc = error_set(s->e, ERR_INPUT, "%s needs a name and a system", path);
+        for (int k = 0; k < i && !s->rc; k++)
+            if (!strcmp(x->models[k].name, m->name))
+                s->rc = error_set(s->e, ERR_INPUT, "%s.name: \"%.60s\" is models.%d's; rows are told apart by their names", path, m->name, k);
+        if (!s->rc && !strcmp(m->name, "Real"))
+            s->rc = error_set(s->e, ERR_INPUT, "%s.name: \"Real\" is the row of real motions; use another name", path);
         if (!s->rc) s->rc = known_system(m->system, path, s->e);
         if (!s->rc && m->file[0] && !system_find(m->system)->open)
             s->rc = error_set(s->e, ERR_INPUT, "%s.file: %s has no networks of its own; leave it out", path, m->system);
@@ -380,46 +385,24 @@ static void read_models(struct section *s, struct experiment *x)
     }
 }
 
-static void read_sections(struct section *s, struct experiment *x)
+static void read_head(struct section *s, struct experiment *x)
 {
     static const char *const top[] = {"name", "seed", "description", "data", "weights", "evaluator", "vae", "text", "denoiser",
                                       "mld", "lcm", "control", "protocol", "models", "published", "device", "gpu_math", NULL};
     static const char *const devices[] = {"cpu", "cuda", NULL};
     static const char *const data[] = {"source", "root", "set", NULL};
-    static const char *const vae[] = {"generation", "latent_tokens", "latent_width", "positions", "width", "feed_forward",
-                                      "layers", "heads", "steps", "warmup", "batch", "piece", "gpu_piece", "accumulators", "rate",
-                                      "weight_decay", "clip", "dropout", "features_loss", "joints_loss", "local_loss",
-                                      "features_weight", "joints_weight", "local_weight", "kl_weight", "masked", "refinements", NULL};
-    static const char *const text[] = {"width", "feed_forward", "layers", "heads", "text_width", "encoder", "precision",
-                                       "random", "tokenizer", NULL};
-    static const char *const encoders[] = {"own", "sentence-t5-large", NULL};
-    static const char *const denoiser[] = {"width", "feed_forward", "layers", "heads", "time_width", "guidance_width",
-                                           "positions", NULL};
-    static const char *const mld[] = {"steps", "warmup", "batch", "piece", "gpu_piece", "accumulators", "rate", "weight_decay", "clip",
-                                      "dropout", "empty_probability", "latent_crops", "guidance", NULL};
-    static const char *const lcm[] = {"steps", "warmup", "batch", "piece", "gpu_piece", "accumulators", "rate", "weight_decay", "clip",
-                                      "dropout", "generation", "points", "loss", "huber_c", "w_low", "w_high", "ema",
-                                      "teacher_dropout", "guidance", "seed", NULL};
-    static const char *const protocol[] = {"replications", "pool", "diversity_times", "mm_samples", "mm_repeats", "mm_times",
-                                           "batch", "time_runs", "time_warmup", "precision", NULL};
+    int device = DEVICE_CPU, math = MATH_FP32;
     known(s, "", top);
     known(s, "data", data);
-    known(s, "vae", vae);
-    known(s, "text", text);
-    known(s, "denoiser", denoiser);
-    known(s, "mld", mld);
-    known(s, "lcm", lcm);
-    known(s, "protocol", protocol);
+    s->name = "";
     x->seed = read_seed(s, x->seed);
     word(s, "name", x->name, sizeof x->name);
     if (!s->rc && strchr(x->name, '/'))
         s->rc = error_set(s->e, ERR_INPUT, "name is \"%s\"; files are called so: leave out the /", x->name);
     word(s, "weights", x->weights, sizeof x->weights);
-    int device = DEVICE_CPU, math = MATH_FP32;
     choice(s, "device", devices, &device);
     choice(s, "gpu_math", device_math_names, &math);
     x->device = (struct device_choice){.kind = (enum device_kind)device, .math = (enum device_math)math};
-
     s->name = "data.";
     word(s, "source", x->source, sizeof x->source);
     word(s, "root", x->root, sizeof x->root);
@@ -427,9 +410,17 @@ static void read_sections(struct section *s, struct experiment *x)
     if (!s->rc) s->rc = published_read(s->root, &x->published, s->e);
     if (!s->rc && !x->set[0] && !(x->published.given && x->published.part[PUBLISHED_DATA][0]))
         s->rc = error_set(s->e, ERR_INPUT, "data.set is missing; name the packed set that mlcm data build wrote");
+}
 
-    s->name = "vae.";
+static void read_vae(struct section *s, struct experiment *x)
+{
+    static const char *const keys[] = {"generation", "latent_tokens", "latent_width", "positions", "width", "feed_forward",
+                                       "layers", "heads", "steps", "warmup", "batch", "piece", "gpu_piece", "accumulators", "rate",
+                                       "weight_decay", "clip", "dropout", "features_loss", "joints_loss", "local_loss",
+                                       "features_weight", "joints_weight", "local_weight", "kl_weight", "masked", "refinements", NULL};
     int generation = 1, kinds[3] = {LOSS_SMOOTH_L1, LOSS_SMOOTH_L1, LOSS_SMOOTH_L1};
+    known(s, "vae", keys);
+    s->name = "vae.";
     whole(s, "generation", &generation, 1, 2);
     x->vae.projections = generation == 2;
     x->vae.latent_tokens = generation == 2 ? 16 : 1;
@@ -454,7 +445,18 @@ static void read_sections(struct section *s, struct experiment *x)
     whole(s, "masked", &x->objective.masked, 0, 1);
     read_plan(s, &x->vae_plan, x->seed);
     read_refinements(s, x);
+}
 
+/* Of the denoiser that MLD and MotionLCM share, and what it reads. */
+static void read_text_and_denoiser(struct section *s, struct experiment *x)
+{
+    static const char *const text[] = {"width", "feed_forward", "layers", "heads", "text_width", "encoder", "precision",
+                                       "random", "tokenizer", NULL};
+    static const char *const encoders[] = {"own", "sentence-t5-large", NULL};
+    static const char *const denoiser[] = {"width", "feed_forward", "layers", "heads", "time_width", "guidance_width",
+                                           "positions", NULL};
+    known(s, "text", text);
+    known(s, "denoiser", denoiser);
     s->name = "text.";
     read_transformer(s, &x->text.transformer);
     whole(s, "text_width", &x->text.text_width, 8, 4096);
@@ -462,22 +464,34 @@ static void read_sections(struct section *s, struct experiment *x)
     choice(s, "precision", precision_names, &x->text_precision);
     choice(s, "random", encoders, &x->text_random);
     word(s, "tokenizer", x->text_tokenizer, sizeof x->text_tokenizer);
-
     s->name = "denoiser.";
-    x->denoiser.text_act = generation == 2 ? ACT_NONE : ACT_RELU;
+    x->denoiser.text_act = x->vae.projections ? ACT_NONE : ACT_RELU;
     read_transformer(s, &x->denoiser.transformer);
     whole(s, "time_width", &x->denoiser.time_width, 2, 4096);
     whole(s, "guidance_width", &x->denoiser.guidance_width, 4, 4096);
     whole(s, "positions", &x->denoiser.positions, 3, 10000);
+}
 
+static void read_mld(struct section *s, struct experiment *x)
+{
+    static const char *const keys[] = {"steps", "warmup", "batch", "piece", "gpu_piece", "accumulators", "rate", "weight_decay", "clip",
+                                       "dropout", "empty_probability", "latent_crops", "guidance", NULL};
+    known(s, "mld", keys);
     s->name = "mld.";
     read_plan(s, &x->mld_plan, x->seed);
     real(s, "empty_probability", &x->empty_probability, 0, 1);
     whole(s, "latent_crops", &x->latent_crops, 1, 256);
     real(s, "guidance", &x->mld_guidance, 0, 100);
+}
 
-    s->name = "lcm.";
+static void read_lcm(struct section *s, struct experiment *x)
+{
+    static const char *const keys[] = {"steps", "warmup", "batch", "piece", "gpu_piece", "accumulators", "rate", "weight_decay", "clip",
+                                       "dropout", "generation", "points", "loss", "huber_c", "w_low", "w_high", "ema",
+                                       "teacher_dropout", "guidance", "seed", NULL};
     int loss = LOSS_PSEUDO_HUBER;
+    known(s, "lcm", keys);
+    s->name = "lcm.";
     read_plan(s, &x->lcm_plan, read_seed(s, x->seed));
     whole(s, "generation", &x->lcm_generation, 1, 2);
     if (x->lcm_generation == 2) {
@@ -493,9 +507,18 @@ static void read_sections(struct section *s, struct experiment *x)
     real(s, "ema", &x->lcm_ema, 0, 1);
     whole(s, "teacher_dropout", &x->lcm_teacher_dropout, 0, 1);
     real(s, "guidance", &x->lcm_guidance, 0, 100);
+    if (!s->rc && TRAIN_STEPS % x->lcm_points)
+        s->rc = error_set(s->e, ERR_INPUT, "lcm.points is %d, which does not divide the %d diffusion steps; use 50 or 10",
+                          x->lcm_points, TRAIN_STEPS);
+    if (!s->rc && x->lcm_w_low > x->lcm_w_high)
+        s->rc = error_set(s->e, ERR_INPUT, "lcm.w_low is above lcm.w_high; exchange them");
+}
 
-    read_control(s, x);
-
+static void read_protocol(struct section *s, struct experiment *x)
+{
+    static const char *const keys[] = {"replications", "pool", "diversity_times", "mm_samples", "mm_repeats", "mm_times",
+                                       "batch", "time_runs", "time_warmup", "precision", NULL};
+    known(s, "protocol", keys);
     s->name = "protocol.";
     whole(s, "replications", &x->replications, 1, 1000);
     whole(s, "pool", &x->pool, 2, 1024);
@@ -507,15 +530,21 @@ static void read_sections(struct section *s, struct experiment *x)
     whole(s, "time_runs", &x->time_runs, 1, 100000);
     whole(s, "time_warmup", &x->time_warmup, 0, 100000);
     choice(s, "precision", precision_names, &x->precision);
-    s->name = "";
-    read_models(s, x);
-    if (!s->rc && TRAIN_STEPS % x->lcm_points)
-        s->rc = error_set(s->e, ERR_INPUT, "lcm.points is %d, which does not divide the %d diffusion steps; use 50 or 10",
-                          x->lcm_points, TRAIN_STEPS);
-    if (!s->rc && x->lcm_w_low > x->lcm_w_high)
-        s->rc = error_set(s->e, ERR_INPUT, "lcm.w_low is above lcm.w_high; exchange them");
     if (!s->rc && x->mm_samples && x->mm_times > x->mm_repeats)
         s->rc = error_set(s->e, ERR_INPUT, "protocol.mm_times is above protocol.mm_repeats; lower it");
+}
+
+static void read_sections(struct section *s, struct experiment *x)
+{
+    read_head(s, x);
+    read_vae(s, x);
+    read_text_and_denoiser(s, x);
+    read_mld(s, x);
+    read_lcm(s, x);
+    read_control(s, x);
+    read_protocol(s, x);
+    s->name = "";
+    read_models(s, x);
 }
 
 /* Sections that the document lacks come from the experiment that its "base" names, a path from its own folder. */
@@ -595,6 +624,16 @@ int experiment_from(const char *path, cJSON *document, struct experiment *x, str
     return s.rc;
 }
 
+int experiment_echo(struct experiment *x, const char *section, const char *key, cJSON *value, struct error *e)
+{
+    cJSON *object = *section ? cJSON_GetObjectItemCaseSensitive(x->resolved, section) : x->resolved;
+    if (!object) object = cJSON_AddObjectToObject(x->resolved, section);
+    cJSON_DeleteItemFromObjectCaseSensitive(object, key);
+    if (value && cJSON_AddItemToObject(object, key, value)) return 0;
+    cJSON_Delete(value);
+    return error_memory(e, "the experiment");
+}
+
 /* What an option says in place of "precision" of a section. */
 static int replace_precision(struct experiment *x, const char *section, const char *option, const char *name, int *precision,
                              struct error *e)
@@ -602,12 +641,8 @@ static int replace_precision(struct experiment *x, const char *section, const ch
     if (!name) return 0;
     int found = precision_find(name);
     if (found < 0) return error_set(e, ERR_USAGE, "%s %s: use fp32, bf16 or int8", option, name);
-    cJSON *object = cJSON_GetObjectItemCaseSensitive(x->resolved, section);
-    if (!object) object = cJSON_AddObjectToObject(x->resolved, section);
-    cJSON_DeleteItemFromObjectCaseSensitive(object, "precision");
-    if (!cJSON_AddStringToObject(object, "precision", name)) return error_memory(e, "the experiment");
     *precision = found;
-    return 0;
+    return experiment_echo(x, section, "precision", cJSON_CreateString(name), e);
 }
 
 int experiment_precision(struct experiment *x, const char *name, struct error *e)
@@ -623,17 +658,11 @@ int experiment_text_precision(struct experiment *x, const char *name, struct err
 int experiment_device(struct experiment *x, const struct device_option *o, int threads, struct error *e)
 {
     struct device_choice was = x->device;
-    const char *const keys[2] = {"device", "gpu_math"}, *words[2];
     int rc = device_option_choose(o, &x->device, e);
     x->device.threads = threads;
     if (rc || (was.kind == x->device.kind && was.math == x->device.math)) return rc;
-    words[0] = device_kind_names[x->device.kind];
-    words[1] = device_math_names[x->device.math];
-    for (int i = 0; i < 2; i++) {
-        cJSON_DeleteItemFromObjectCaseSensitive(x->resolved, keys[i]);
-        if (!cJSON_AddStringToObject(x->resolved, keys[i], words[i])) return error_memory(e, "the experiment");
-    }
-    return 0;
+    rc = experiment_echo(x, "", "device", cJSON_CreateString(device_kind_names[x->device.kind]), e);
+    return rc ? rc : experiment_echo(x, "", "gpu_math", cJSON_CreateString(device_math_names[x->device.math]), e);
 }
 
 void experiment_root(struct experiment *x, const char *root)

@@ -104,6 +104,9 @@ int experiment_read(const char *path, struct experiment *x, struct error *e);
  * of such a document, which it takes over, also after an error. `path` stands for the file. */
 int experiment_document(const char *path, cJSON **document, struct error *e);
 int experiment_from(const char *path, cJSON *document, struct experiment *x, struct error *e);
+/* Puts what an option says in place of a key of a section, "" for the document itself, into what results echo.
+ * `value` is taken over, also after an error; NULL is one. */
+int experiment_echo(struct experiment *x, const char *section, const char *key, cJSON *value, struct error *e);
 /* What --precision says: "fp32", "bf16" or "int8" in place of protocol.precision, also in what the results
  * echo; NULL leaves the experiment's own. */
 int experiment_precision(struct experiment *x, const char *name, struct error *e);

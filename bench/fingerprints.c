@@ -141,7 +141,9 @@ static void measured(struct comparing *c, const struct results *a, const struct 
     if (a->protocol.mm_samples && b->protocol.mm_samples) {
         number(c, "protocol.mm_samples", a->protocol.mm_samples, b->protocol.mm_samples, 0,
                "the spread of MultiModality differs, its mean does not");
-        number(c, "protocol.mm_repeats", a->protocol.mm_repeats, b->protocol.mm_repeats, 0,
+        number(c, "protocol.mm_repeats", a->protocol.mm_repeats, b->protocol.mm_repeats, GROUP_MULTIMODALITY,
+               "a drawn pair is of one motion with itself once in as many: fewer repeats measure less");
+        number(c, "protocol.mm_times", a->protocol.mm_times, b->protocol.mm_times, 0,
                "the spread of MultiModality differs, its mean does not");
     }
     static const char *const signal[] = {"control.pattern", "control.joints", "control.low", "control.high", "control.density",

@@ -204,23 +204,23 @@ static int partial_write(const struct values *v, const char *path, const char *h
 /* Of everything that defines a replication; how many are wanted does not. */
 static int run_identity(const struct chain *c, const struct table_options *o, char header[65])
 {
+    char own[65];
+    struct error unread;
     struct sha256 *h = sha256_new();
     char *text = cJSON_PrintUnformatted(c->x->resolved);
     if (text) sha256_add(h, text, strlen(text));
     free(text);
     for (int s = 0; s < STAGE_COUNT; s++)
         if (chain_has(c, (enum stage_kind)s)) sha256_add(h, c->fingerprint[s], strlen(c->fingerprint[s]));
+    for (int s = 0; s < STAGE_COUNT; s++)     /* trained anew elsewhere, a stage of this fingerprint has other weights */
+        if (c->model[s][0] && !sha256_file(c->model[s], own, &unread)) sha256_add(h, own, strlen(own));
     for (int k = 0; k < MAX_PUBLISHED; k++) sha256_add(h, c->published[k].sha256, strlen(c->published[k].sha256));
     for (int i = 0; i < c->absent_count; i++) sha256_add(h, c->absent[i].model, strlen(c->absent[i].model));
-    char own[65];
-    struct error unread;
     for (int i = 0; i < c->x->model_count; i++)
         if (c->x->models[i].file[0] && !sha256_file(c->x->models[i].file, own, &unread)) sha256_add(h, own, strlen(own));
     sha256_add(h, c->text_encoder, strlen(c->text_encoder));
     sha256_add(h, c->set.sha256, strlen(c->set.sha256));
-    char trajectory[65];
-    struct error ignored;
-    if (c->x->control.told && !sha256_file(c->x->control.trajectory, trajectory, &ignored)) sha256_add(h, trajectory, strlen(trajectory));
+    if (c->x->control.told && !sha256_file(c->x->control.trajectory, own, &unread)) sha256_add(h, own, strlen(own));
     sha256_add(h, version_commit(), strlen(version_commit()));   /* another build may measure otherwise; */
     if (strstr(version_commit(), "dirty") || !strcmp(version_commit(), "unknown"))   /* without a commit, the program says which */
         if (!sha256_file("/proc/self/exe", own, &unread)) sha256_add(h, own, strlen(own));
@@ -254,7 +254,8 @@ static int describe_run(const struct chain *c, const struct loaded *l, const str
     const struct experiment *x = c->x;
     int rc = 0;
     r->experiment = cJSON_Duplicate(x->resolved, 1);
-    evaluation_describe(ev, l->evaluator.sha256, o->split ? o->split : "test", o->limit, replications, r);
+    if (!r->experiment) return error_memory(e, "the results");
+    evaluation_describe(ev, NULL, o->split ? o->split : "test", o->limit, replications, r);
     for (int i = 0; i < c->set.nnan && !rc; i++) rc = results_add_nan_id(r, c->set.nan_names[i], e);
     for (int i = 0; i < x->model_count && !rc; i++) {
         const struct system *s = &l->systems[i];
@@ -328,9 +329,8 @@ static int add_rows(const struct chain *c, const struct values *v, struct result
             const struct system_kind *kind = system_find(c->x->models[i - 1].system);
             r->rows[row].reference = kind && (kind->reads_reference || !kind->sampled);
         }
-        for (int m = 0; m < v->measures && !rc; m++)
-            if (isfinite(*value(v, i, m, 0)))
-                rc = results_add_metric(r, row, measure_name((enum measure)m), value(v, i, m, 0),
+        if (!rc)
+            rc = evaluation_add_metrics(r, row, v->measures, value(v, i, 0, 0), v->replications,
                                         row_replications(c->x, i, v->replications), e);
     }
     return rc;
@@ -357,6 +357,28 @@ static int add_timing(struct chain *c, struct loaded *l, const struct items *ite
     return rc;
 }
 
+/* All rows of replication k, with the motions of the first where they are exported. */
+static int replicate(struct evaluation *ev, struct loaded *l, const struct table_options *o, struct values *v, int k,
+                     struct progress *bar, struct error *e)
+{
+    const struct experiment *x = ev->chain->x;
+    const char *export = k == 0 ? o->export : NULL;
+    double out[M_COUNT];
+    int rc = evaluation_replicate(ev, k, out, e);
+    for (int m = 0; m < M_COUNT && !rc; m++) *value(v, 0, m, k) = out[m];
+    if (!rc && export) rc = export_real(ev, export, e);
+    for (int i = 0; i < x->model_count && !rc; i++) {
+        progress_update(bar, (double)k * v->rows + i + 1, x->models[i].name);
+        if (export) rc = export_folder(ev, export, x->models[i].name, e);
+        if (rc) break;
+        if (k < row_replications(x, i + 1, v->replications)) rc = evaluation_measure(ev, &l->systems[i], out, e);
+        else for (int m = 0; m < M_COUNT; m++) out[m] = NAN;
+        for (int m = 0; m < M_COUNT && !rc; m++) *value(v, i + 1, m, k) = out[m];
+        *ev->keep = 0;
+    }
+    return rc;
+}
+
 int table_run(struct chain *c, struct loaded *l, const struct table_options *o, struct results *r, struct error *e)
 {
     struct evaluation ev;
@@ -373,26 +395,14 @@ int table_run(struct chain *c, struct loaded *l, const struct table_options *o, 
     v.x = malloc((size_t)v.rows * M_COUNT * (size_t)replications * sizeof *v.x);
     if (!v.x) rc = error_memory(e, "the results");
     if (!rc && run_identity(c, o, header)) rc = error_memory(e, "a fingerprint");
-    if (!rc && !o->export) partial_read(&v, o->partial, header);   /* the motions of what is done are gone */
+    if (!rc) partial_read(&v, o->partial, header);
     progress_start(&bar, "replications", "rows", (double)replications * v.rows, (double)v.done * v.rows, o->quiet);
-    for (int k = v.done; k < replications && !rc; k++) {
-        double out[M_COUNT];
-        rc = evaluation_replicate(&ev, k, out, e);
-        for (int m = 0; m < M_COUNT && !rc; m++) *value(&v, 0, m, k) = out[m];
-        if (!rc && o->export && k == 0) rc = export_real(&ev, o->export, e);
-        for (int i = 0; i < x->model_count && !rc; i++) {
-            progress_update(&bar, (double)k * v.rows + i + 1, x->models[i].name);
-            if (!rc && o->export && k == 0) rc = export_folder(&ev, o->export, x->models[i].name, e);
-            if (rc) break;
-            if (k < row_replications(x, i + 1, replications)) rc = evaluation_measure(&ev, &l->systems[i], out, e);
-            else for (int m = 0; m < M_COUNT; m++) out[m] = NAN;
-            for (int m = 0; m < M_COUNT && !rc; m++) *value(&v, i + 1, m, k) = out[m];
-            *ev.keep = 0;
-        }
-        if (!rc) {
-            v.done = k + 1;
-            rc = partial_write(&v, o->partial, header, e);
-        }
+    for (int k = 0; k < replications && !rc; k++) {
+        if (k < v.done && !(o->export && k == 0)) continue;     /* the motions of what is done are gone */
+        rc = replicate(&ev, l, o, &v, k, &bar, e);
+        if (rc || k < v.done) continue;
+        v.done = k + 1;
+        rc = partial_write(&v, o->partial, header, e);
     }
     progress_finish(&bar, (double)replications * v.rows, NULL);
     double ignored[M_COUNT];

@@ -169,16 +169,16 @@ int stream_join_add(struct stream_join *s, const float *clip, int frames, float 
     if (s->clips) lay(s, clip);
     s->clips++;
     for (int i = 0; i < made; i++) lay_row(s, clip, i, faded, out + (size_t)i * row);
-    for (int i = 0; i < 3; i++) {        /* of a short clip, its first frame again */
-        int from = made - 3 + i > 0 ? made - 3 + i : 0;
-        if (made) memcpy(s->trial + (size_t)i * row, out + (size_t)from * row, row * sizeof *out);
-    }
     for (int i = 0; i < s->overlap; i++) {
         double p[3];
         for (size_t k = 0; k < row; k += 3) {
             place(s, clip + (size_t)(made + i) * row + k, p);
             for (size_t c = 0; c < 3; c++) s->held[(size_t)i * row + k + c] = (float)p[c];
         }
+    }
+    for (int i = 0; i < 3; i++) {        /* of a short clip, its first frame again; all of it may be held */
+        int from = made - 3 + i > 0 ? made - 3 + i : 0;
+        memcpy(s->trial + (size_t)i * row, made ? out + (size_t)from * row : s->held, row * sizeof *out);
     }
     return made;
 }

@@ -330,6 +330,68 @@ static void test_near_real(void **state)
     }
 }
 
+/* The rows of a sweep's document hold the replications of several seeds, the real row those of one: all of a row's are
+ * compared, each with the real motions of its draws. */
+static void test_near_real_of_a_sweep(void **state)
+{
+    (void)state;
+    enum { N = 10, SEEDS = 3 };
+    struct comparison_rule rule;
+    struct error e = {0};
+    struct results r[2];
+    struct comparison c;
+    comparison_rule_default(&rule);
+    for (int k = 0; k < 2; k++) {
+        double real[N], all[SEEDS * N];
+        int row;
+        memset(&r[k], 0, sizeof r[k]);
+        r[k].protocol.nseeds = 1;
+        for (int i = 0; i < SEEDS * N; i++) {
+            if (i < N) real[i] = 17 + 0.3 * (i % 5);
+            all[i] = 18 + 0.3 * (i % N % 5) + 0.01 * (i % 3) + (i >= N && k ? 3 : 0);   /* the first seed alone looks the same */
+        }
+        must(results_add_row(&r[k], "Real", 1, &row, &e), &e);
+        must(results_add_metric(&r[k], row, "Diversity", real, N, &e), &e);
+        must(results_add_row(&r[k], "cell, MotionLCM", 0, &row, &e), &e);
+        must(results_add_metric(&r[k], row, "Diversity", all, SEEDS * N, &e), &e);
+    }
+    must(comparison_make(&r[0], "A", &r[1], "B", &rule, &c, &e), &e);
+    const struct compared *m = comparison_find(&c, "cell, MotionLCM", "Diversity");
+    assert_non_null(m);
+    assert_int_equal(m->na, SEEDS * N);
+    assert_int_equal(m->nb, SEEDS * N);
+    assert_true(fabs(m->difference - 2) < 1e-9);
+    assert_int_equal(m->verdict, VERDICT_WORSE);
+    comparison_free(&c);
+    for (int k = 0; k < 2; k++) results_free(&r[k]);
+}
+
+/* MultiModality of fewer motions a caption is smaller, since pairs are drawn from among as many. */
+static void test_other_repeats(void **state)
+{
+    (void)state;
+    struct comparison_rule rule;
+    struct error e = {0};
+    struct results a, b;
+    struct comparison c;
+    comparison_rule_default(&rule);
+    for (int repeats = 3; repeats <= 30; repeats += 27) {
+        generate(&a, 1, 2, 0.7, 20, NORMAL);
+        generate(&b, 1, 2, 0.7, 20, NORMAL);
+        a.protocol.mm_samples = b.protocol.mm_samples = 100;
+        a.protocol.mm_repeats = 30;
+        b.protocol.mm_repeats = repeats;
+        must(comparison_make(&a, "A", &b, "B", &rule, &c, &e), &e);
+        const struct compared *m = comparison_find(&c, "model 3", "MultiModality"), *f = comparison_find(&c, "model 3", "FID");
+        assert_true(m && f);
+        assert_int_equal(m->verdict, repeats == 30 ? VERDICT_SAME : VERDICT_NOT_COMPARABLE);
+        assert_int_equal(f->verdict, VERDICT_SAME);
+        comparison_free(&c);
+        results_free(&a);
+        results_free(&b);
+    }
+}
+
 /* Rounding that shifts every replication alike is significant and does not matter. */
 static void test_tolerance(void **state)
 {
@@ -352,6 +414,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_false_alarms), cmocka_unit_test(test_power), cmocka_unit_test(test_predicted_power),
         cmocka_unit_test(test_near_real),    cmocka_unit_test(test_tolerance),
+        cmocka_unit_test(test_near_real_of_a_sweep), cmocka_unit_test(test_other_repeats),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

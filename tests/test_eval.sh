@@ -99,6 +99,17 @@ evaluator=$(compgen -G "$folder/cache/evaluator-????????????????.h5")
 runs 0 eval --motions "$folder/motions/Real" --data "$set" --evaluator "$evaluator" --pool 8 --replications 1 --quiet --json "$folder/plain.json"
 grep -q '"evaluator_file"' "$folder/plain.json"
 check $? "eval without an experiment"
+grep -q "\"name\":.*\"given $(basename "$evaluator"), embedding" "$folder/plain.json"
+check $? "the document names the evaluator that was given: $(grep embedding "$folder/plain.json")"
+
+# ---- options instead of the experiment's words: other draws, the same evaluator ----
+evaluate --motions "$folder/motions/Real" --replications 1 --seed 77 --pool 10
+[ "$(compgen -G "$folder/cache/evaluator-????????????????.h5" | wc -l)" = 1 ]
+check $? "--seed trains another evaluator"
+grep -q "\"name\":.*\"trained on procedural, embedding" "$folder/e.json"
+check $? "the experiment's evaluator by its name"
+grep -Eq '"seed":[[:space:]]*77,?$' "$folder/e.json" && [ "$(grep -Ec '"pool":[[:space:]]*10,?$' "$folder/e.json")" = 2 ]
+check $? "the resolved experiment has --seed and --pool: $(grep -E '"(seed|pool)"' "$folder/e.json")"
 
 # ---- what is refused ----
 broken=$folder/broken

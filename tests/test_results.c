@@ -12,6 +12,7 @@
 #include <cJSON.h>
 #include <cmocka.h>
 
+#include "../bench/evaluation.h"
 #include "../bench/plot.h"
 #include "../bench/results.h"
 #include "../bench/table_text.h"
@@ -393,6 +394,32 @@ static void test_loss_curves(void **state)
     }
 }
 
+/* A measure that replications lack, pools of different meanings say, ends no run: it is left out. */
+static void test_measures_that_lack(void **state)
+{
+    (void)state;
+    enum { N = 3 };
+    struct results r;
+    struct error e = {0};
+    double x[M_COUNT][N];
+    int row;
+    for (int m = 0; m < M_COUNT; m++)
+        for (int k = 0; k < N; k++)
+            x[m][k] = m == M_MULTIMODALITY || (m == M_DISTINCT1 && k == 1) || (m == M_DISTINCT2 && k == 0) ? NAN : 0.5;
+    results_begin(&r);
+    must(results_add_row(&r, "MLD", 0, &row, &e), &e);
+    must(evaluation_add_metrics(&r, row, M_CONTROL, x[0], N, N, &e), &e);
+    assert_non_null(results_metric(&r.rows[row], "FID"));
+    assert_non_null(results_metric(&r.rows[row], "R_precision_distinct_top_3"));
+    assert_null(results_metric(&r.rows[row], "R_precision_distinct_top_1"));
+    assert_null(results_metric(&r.rows[row], "R_precision_distinct_top_2"));
+    assert_null(results_metric(&r.rows[row], "MultiModality"));
+    assert_null(results_metric(&r.rows[row], "kps_mean_err"));
+    assert_int_equal(r.nnotes, 2);
+    assert_string_equal(r.notes[0], "MLD: no R_precision_distinct_top_1: only 2 of 3 replications have it.");
+    results_free(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -405,6 +432,7 @@ int main(void)
         cmocka_unit_test(test_figures),
         cmocka_unit_test(test_figures_run_no_commands),
         cmocka_unit_test(test_loss_curves),
+        cmocka_unit_test(test_measures_that_lack),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -243,6 +243,23 @@ static void test_join_fades(void **state)
     stream_join_close(&s);
 }
 
+/* A first clip that is held whole gives no frame out; a trial of the next one stands on what is held. */
+static void test_join_all_held(void **state)
+{
+    (void)state;
+    enum { N = 2, OVERLAP = 12 };
+    static float clip[2 * OVERLAP * N * 3], out[2 * OVERLAP * N * 3];
+    struct stream_join s;
+    struct error e;
+    assert_int_equal(stream_join_open(&s, N, NULL, OVERLAP, &e), 0);
+    for (int i = 0; i < (OVERLAP + 6) * N * 3; i++) s.trial[i] = NAN;
+    walker(clip, 2 * OVERLAP, N, 0, 0, 0);
+    assert_int_equal(stream_join_add(&s, clip, OVERLAP, out), 0);
+    near(stream_join_jerk(&s, clip, 20), 0, 1e-9);
+    assert_int_equal(stream_join_add(&s, clip, 2 * OVERLAP, out), OVERLAP);
+    stream_join_close(&s);
+}
+
 /* Another pace: a joint goes on with the velocity that it had, and takes the new one within the fade. */
 static void test_join_velocity(void **state)
 {
@@ -411,8 +428,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_points),         cmocka_unit_test(test_waypoints),       cmocka_unit_test(test_bad_trajectories),
         cmocka_unit_test(test_bad_clips),      cmocka_unit_test(test_join_even_walk),  cmocka_unit_test(test_join_fades),
-        cmocka_unit_test(test_join_velocity),
-        cmocka_unit_test(test_join_bones),
+        cmocka_unit_test(test_join_velocity),  cmocka_unit_test(test_join_all_held),   cmocka_unit_test(test_join_bones),
         cmocka_unit_test(test_seam_jerk),      cmocka_unit_test(test_stream),
     };
     return cmocka_run_group_tests(tests, scratch_begin, scratch_end);
