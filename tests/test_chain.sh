@@ -35,7 +35,7 @@ model() {
 # measure CACHE OUT THREADS: bench without latency and strips, and without gnuplot, which takes most of the time.
 measure() {
     PATH=/nonexistent "$mlcm" bench --config "$experiment" --cache "$1" --out "$2" --threads "$3" --no-timing \
-        --strips 0 --quiet >"$folder/out" 2>"$folder/err" </dev/null
+        --strips 0 --quiet "${@:4}" >"$folder/out" 2>"$folder/err" </dev/null
 }
 
 # killed WATCHED WORD…: starts mlcm with the words and kills it (SIGKILL) a moment after the
@@ -149,6 +149,18 @@ check $? "finished replications are measured again"
 sed -i '1s/^./x/' "$folder/killed/$finished"
 measure "$folder/killed" "$folder/out_resumed" 1
 same_documents "$straight" "$folder/out_resumed/chain_micro.json" "replications of another run are taken for this one's"
+
+# Motions are exported of the first replication alone: what is finished stays.
+cp "$folder/one/$finished" "$folder/killed/$finished"
+measure "$folder/killed" "$folder/out_resumed" 1 --export "$folder/exported" --replications 1
+check $? "bench --export: $(cat "$folder/err")"
+same "$folder/one/$finished" "$folder/killed/$finished" "--export forgets finished replications"
+# The replications are those of these weights, not of others with the same plan.
+printf 'x' >>"$(model "$folder/killed" lcm)"
+measure "$folder/killed" "$folder/out_resumed" 1
+check $? "bench with other bytes of the same model: $(cat "$folder/err")"
+! cmp -s <(head -n 1 "$folder/one/$finished") <(head -n 1 "$folder/killed/$finished")
+check $? "replications of other weights are taken for these"
 
 # --- what a changed experiment trains again --------------------------------------------------------------
 # again SED WORD…: after the change, the verdicts of --dry-run on evaluator, vae, mld, lcm.
