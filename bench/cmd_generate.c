@@ -67,45 +67,126 @@ static int generate_controlled(mlcm *m, const char *text, int frames, const stru
 }
 
 /* Texts without a blank: a sentence whose quotes were forgotten, perhaps. */
-static int one_word_each(const struct arguments *a)
+static int one_word_each(char *const *texts, int count)
 {
-    for (int i = 0; i < a->count; i++)
-        if (strchr(a->positional[i], ' ')) return 0;
+    for (int i = 0; i < count; i++)
+        if (strchr(texts[i], ' ')) return 0;
     return 1;
+}
+
+/* What is asked for. */
+struct request {
+    const char *model, *out, *control, *rows;
+    int quiet, frames, joints_only, tuning, listening, overlap, plain, tries;
+    struct mlcm_parts parts;
+    struct device_option device;
+    struct mlcm_options sampling;
+    char **texts;
+    int count, several;                   /* several: a stream of them, or of lines that are read */
+};
+
+static const char committed[] = "results/weights/bandai_small";
+
+/* Options that exclude each other, and what an output file must be called. */
+static int check_request(struct request *q, struct error *e)
+{
+    enum frame_format format;
+    q->several = q->count > 1 || q->listening;
+    if (q->listening && !q->out) q->out = "-";
+    if (!q->frames) q->frames = q->several ? 60 : 120;
+    if (!q->count && !q->listening)
+        return error_set(e, ERR_USAGE, "a text is needed: mlcm generate \"a person walks\" -o OUT.npy");
+    if (q->several && (q->control || q->tuning))
+        return error_set(e, ERR_USAGE, "--control and --tuning go with one text; leave them out");
+    if (!q->several && (q->overlap || q->plain || q->tries || q->rows))
+        return error_set(e, ERR_USAGE, "--overlap, --tries, --plain and --rows go with several texts or --stream; leave them out");
+    if (q->tuning && !q->control)
+        return error_set(e, ERR_USAGE, "--tuning needs a trajectory to tune to; give --control FILE");
+    if (q->several) return frame_format_of(q->out, q->rows, &format, e);
+    if (!q->out || !(file_has_ending(q->out, ".npy") || file_has_ending(q->out, ".svg") || motion_file_known(q->out)))
+        return error_set(e, ERR_USAGE, "%s%s: an output file is needed that ends in .npy, .bvh, .h5, .html or .svg", q->out ? "-o " : "-o",
+                         q->out ? q->out : "");
+    return 0;
+}
+
+/* The models; where they are the program's own, an error says where those are. */
+static int open_models(struct request *q, mlcm **m, struct error *e)
+{
+    static const char lacking[] = "%s: the committed models are not here; start mlcm in its repository or give --model DIR";
+    struct device_choice choice = {0};
+    int own = q->model == committed;
+    if (!file_exists(q->model))
+        return error_set(e, ERR_INPUT, own ? lacking : "%s: there is no such folder; give the models' with --model DIR", q->model);
+    int rc = device_option_choose(&q->device, &choice, e);
+    if (rc) return rc;
+    q->parts.device = device_kind_names[choice.kind];
+    q->parts.gpu_math = device_math_names[choice.math];
+    rc = e->code = mlcm_open_parts(m, q->model, &q->parts, e->text, sizeof e->text);
+    if (rc && own && !file_exists("results/weights/bandai_small/lcm.h5")) rc = error_set(e, rc, lacking, q->model);
+    return rc;
+}
+
+/* A segment a text. */
+static int generate_several(mlcm *m, const struct request *q, struct error *e)
+{
+    const struct stream_request request = {
+        .options = {.generation = q->sampling, .frames = q->frames, .overlap = q->overlap, .plain = q->plain, .tries = q->tries},
+        .texts = q->texts, .count = q->count, .listening = q->listening, .out = q->out, .rows = q->rows, .models = q->model, .quiet = q->quiet};
+    if (q->count > 1 && one_word_each(q->texts, q->count) && !q->quiet)
+        fprintf(stderr, "mlcm: %d texts of one word each make %d segments; a sentence goes in quotes\n", q->count, q->count);
+    return generate_stream(m, &request, e);
+}
+
+static int generate_one(mlcm *m, const struct request *q, struct error *e)
+{
+    const struct mlcm_options *o = &q->sampling;
+    size_t rows = (size_t)q->frames;
+    float *features = malloc(rows * (size_t)mlcm_features(m) * sizeof *features);
+    float *joints = malloc(rows * (size_t)mlcm_joints(m) * 3 * sizeof *joints);
+    struct told told = {0};
+    int rc = features && joints ? 0 : error_memory(e, "the motion");
+    if (!rc && q->control) rc = generate_controlled(m, q->texts[0], q->frames, o, q->control, q->tuning, q->quiet, features, joints, &told, e);
+    else if (!rc) rc = e->code = mlcm_generate(m, q->texts[0], q->frames, o, features, joints, e->text, sizeof e->text);
+    const struct motion_file made = {.text = q->texts[0], .frames = q->frames, .njoints = mlcm_joints(m), .nfeatures = mlcm_features(m),
+                                     .fps = mlcm_fps(m), .joints = joints, .features = features, .goal = told.positions, .mask = told.mask,
+                                     .models = q->model, .system = o->teacher ? "MLD" : "MotionLCM", .seed = o->seed,
+                                     .steps = o->steps ? o->steps : o->teacher ? 50 : 1, .guidance = o->guidance};
+    if (!rc) rc = write_motion(q->out, &made, q->joints_only, e);
+    if (!rc && !q->quiet)
+        fprintf(stderr, "mlcm: %s: %d frames at %g a second, seed %llu\n", q->out, q->frames, mlcm_fps(m), (unsigned long long)o->seed);
+    free(features);
+    free(joints);
+    free(told.positions);
+    free(told.mask);
+    return rc;
 }
 
 int cmd_generate(int argc, char **argv)
 {
-    static const char committed[] = "results/weights/bandai_small";
-    const char *model = committed, *out = NULL, *control = NULL, *rows = NULL;
-    int quiet = 0, frames = 0, joints_only = 0, tuning = 0, listening = 0, overlap = 0, plain = 0, tries = 0;
-    struct mlcm_parts parts = {0};
-    struct device_option device = {0};
-    struct device_choice choice = {0};
-    struct mlcm_options o = MLCM_OPTIONS;
+    struct request q = {.model = committed, .sampling = MLCM_OPTIONS};
     const struct option_row options[] = {
-        {.name = "frames", .integer = &frames, .low = 8, .high = 200, .value = "N", .help = "length at the model's frame rate (120; 20 a second); of each segment with several texts (60)"},
-        {.name = "steps", .integer = &o.steps, .low = 1, .high = 1000, .value = "K", .help = "sampling steps (1; the teacher 50)"},
-        {.name = "seed", .seed = &o.seed, .value = "S", .help = "of the noise (1234)"},
-        {.name = "guidance", .number = &o.guidance, .low = 0.01, .high = 100, .value = "G", .help = "guidance scale, instead of the model's"},
-        {.name = "teacher", .flag = &o.teacher, .help = "sample the MLD teacher instead of MotionLCM"},
-        {.name = "joints", .flag = &joints_only, .help = "write joint positions (N,22,3) instead of features (N,263)"},
-        {.name = "control", .text = &control, .value = "FILE", .help = "where joints shall be: FILE.json or FILE.csv (bench/GENERATE.md)"},
-        {.name = "tuning", .integer = &tuning, .low = 1, .high = 10000, .value = "N", .help = "with --control: N steps of latent tuning instead of the ControlNet"},
-        {.name = "stream", .flag = &listening, .help = "texts from standard input, a line each; frames go out as they are made"},
-        {.name = "overlap", .integer = &overlap, .low = 1, .high = 190, .value = "N", .help = "with several texts: frames that segments share (the ControlNet's, or a third)"},
-        {.name = "tries", .integer = &tries, .low = 1, .high = 1000, .value = "N", .help = "with several texts: most noises tried a segment for a calm seam (64)"},
-        {.name = "plain", .flag = &plain, .help = "with several texts: join them without the ControlNet"},
-        {.name = "rows", .text = &rows, .value = "jsonl|csv", .help = "with -o - (jsonl)"},
-        {.name = "out", .letter = 'o', .text = &out, .value = "FILE", .help = "FILE.npy, .bvh (for Blender), .h5, .html (a moving skeleton) or .svg (strips); of several texts also .csv, .jsonl, -"},
-        {.name = "model", .text = &model, .value = "DIR", .help = "folder with vae.h5, lcm.h5, mld.h5, or of MotionLCM's published files (results/weights/bandai_small)"},
-        {.name = "generation", .integer = &parts.generation, .low = 1, .high = 2, .value = "N", .help = "of published files: 1 or 2 (1)"},
-        {.name = "text-encoder", .text = &parts.text_encoder, .value = "DIR", .help = "folder of a published text encoder, for models trained with one (DIR/text_encoder)"},
-        {.name = "text-precision", .text = &parts.text_precision, .value = "fp32|bf16|int8", .help = "of its weights (fp32)"},
-        {.name = "precision", .text = &parts.precision, .value = "fp32|bf16|int8", .help = "of all other weights (fp32)"},
-        {.name = "threads", .integer = &parts.threads, .low = 0, .high = 64, .value = "N", .help = "threads; 0 = all cores"},
-        DEVICE_OPTION_ROWS(device),
-        {.name = "quiet", .flag = &quiet, .help = "print nothing but errors"},
+        {.name = "frames", .integer = &q.frames, .low = 8, .high = 200, .value = "N", .help = "length at the model's frame rate (120; 20 a second); of each segment with several texts (60)"},
+        {.name = "steps", .integer = &q.sampling.steps, .low = 1, .high = 1000, .value = "K", .help = "sampling steps (1; the teacher 50)"},
+        {.name = "seed", .seed = &q.sampling.seed, .value = "S", .help = "of the noise (1234)"},
+        {.name = "guidance", .number = &q.sampling.guidance, .low = 0.01, .high = 100, .value = "G", .help = "guidance scale, instead of the model's"},
+        {.name = "teacher", .flag = &q.sampling.teacher, .help = "sample the MLD teacher instead of MotionLCM"},
+        {.name = "joints", .flag = &q.joints_only, .help = "write joint positions (N,22,3) instead of features (N,263)"},
+        {.name = "control", .text = &q.control, .value = "FILE", .help = "where joints shall be: FILE.json or FILE.csv (bench/GENERATE.md)"},
+        {.name = "tuning", .integer = &q.tuning, .low = 1, .high = 10000, .value = "N", .help = "with --control: N steps of latent tuning instead of the ControlNet"},
+        {.name = "stream", .flag = &q.listening, .help = "texts from standard input, a line each; frames go out as they are made"},
+        {.name = "overlap", .integer = &q.overlap, .low = 1, .high = 190, .value = "N", .help = "with several texts: frames that segments share (the ControlNet's, or a third)"},
+        {.name = "tries", .integer = &q.tries, .low = 1, .high = 1000, .value = "N", .help = "with several texts: most noises tried a segment for a calm seam (64)"},
+        {.name = "plain", .flag = &q.plain, .help = "with several texts: join them without the ControlNet"},
+        {.name = "rows", .text = &q.rows, .value = "jsonl|csv", .help = "with -o - (jsonl)"},
+        {.name = "out", .letter = 'o', .text = &q.out, .value = "FILE", .help = "FILE.npy, .bvh (for Blender), .h5, .html (a moving skeleton) or .svg (strips); of several texts also .csv, .jsonl, -"},
+        {.name = "model", .text = &q.model, .value = "DIR", .help = "folder with vae.h5, lcm.h5, mld.h5, or of MotionLCM's published files (results/weights/bandai_small)"},
+        {.name = "generation", .integer = &q.parts.generation, .low = 1, .high = 2, .value = "N", .help = "of published files: 1 or 2 (1)"},
+        {.name = "text-encoder", .text = &q.parts.text_encoder, .value = "DIR", .help = "folder of a published text encoder, for models trained with one (DIR/text_encoder)"},
+        {.name = "text-precision", .text = &q.parts.text_precision, .value = "fp32|bf16|int8", .help = "of its weights (fp32)"},
+        {.name = "precision", .text = &q.parts.precision, .value = "fp32|bf16|int8", .help = "of all other weights (fp32)"},
+        {.name = "threads", .integer = &q.parts.threads, .low = 0, .high = 64, .value = "N", .help = "threads; 0 = all cores"},
+        DEVICE_OPTION_ROWS(q.device),
+        {.name = "quiet", .flag = &q.quiet, .help = "print nothing but errors"},
         {0}};
     const struct command_form form = {
         .example = "mlcm generate \"a person walks slowly and turns left\" --frames 120 --steps 1 --seed 7 -o walk.npy",
@@ -122,66 +203,13 @@ int cmd_generate(int argc, char **argv)
         arguments_help(&form, stdout);
         return 0;
     }
-    int several = a.count > 1 || listening;
-    enum frame_format format;
-    if (listening && !out) out = "-";
-    if (!frames) frames = several ? 60 : 120;
-    if (!a.count && !listening)
-        error_set(&e, ERR_USAGE, "a text is needed: mlcm generate \"a person walks\" -o OUT.npy");
-    else if (several && (control || tuning))
-        error_set(&e, ERR_USAGE, "--control and --tuning go with one text; leave them out");
-    else if (!several && (overlap || plain || tries || rows))
-        error_set(&e, ERR_USAGE, "--overlap, --tries, --plain and --rows go with several texts or --stream; leave them out");
-    else if (tuning && !control)
-        error_set(&e, ERR_USAGE, "--tuning needs a trajectory to tune to; give --control FILE");
-    else if (several) frame_format_of(out, rows, &format, &e);
-    if (e.code) return command_fail(&e);
-    if (!several && (!out || !(file_has_ending(out, ".npy") || file_has_ending(out, ".svg") || motion_file_known(out)))) {
-        error_set(&e, ERR_USAGE, "%s%s: an output file is needed that ends in .npy, .bvh, .h5, .html or .svg", out ? "-o " : "-o", out ? out : "");
-        return command_fail(&e);
-    }
-    if (device_option_choose(&device, &choice, &e)) return command_fail(&e);
-    if (!file_exists(model)) {
-        struct device d;
-        if (device_open(&d, &choice, &e)) return command_fail(&e);      /* the device first, as where the folder is there */
-        device_close(&d);
-        error_set(&e, ERR_INPUT, "%s: there is no such folder; give the models' with --model DIR", model);
-        if (model == committed)
-            error_set(&e, ERR_INPUT, "%s: the committed models are not here; start mlcm in its repository or give --model DIR", model);
-        return command_fail(&e);
-    }
-    parts.device = device_kind_names[choice.kind];
-    parts.gpu_math = device_math_names[choice.math];
-    e.code = mlcm_open_parts(&m, model, &parts, e.text, sizeof e.text);
-    if (e.code && model == committed && !file_exists("results/weights/bandai_small/lcm.h5"))
-        error_set(&e, e.code, "%s: the committed models are not here; start mlcm in its repository or give --model DIR", model);
-    if (e.code) return command_fail(&e);
-    if (several) {
-        if (a.count > 1 && one_word_each(&a) && !quiet)
-            fprintf(stderr, "mlcm: %d texts of one word each make %d segments; a sentence goes in quotes\n", a.count, a.count);
-        const struct stream_request request = {.options = {.generation = o, .frames = frames, .overlap = overlap, .plain = plain, .tries = tries},
-                                               .texts = a.positional, .count = a.count, .listening = listening, .out = out, .rows = rows, .models = model, .quiet = quiet};
-        generate_stream(m, &request, &e);
+    q.texts = a.positional;
+    q.count = a.count;
+    int rc = check_request(&q, &e);
+    if (!rc) rc = open_models(&q, &m, &e);
+    if (!rc) {
+        rc = q.several ? generate_several(m, &q, &e) : generate_one(m, &q, &e);
         mlcm_close(m);
-        return e.code ? command_fail(&e) : 0;
     }
-    float *features = malloc((size_t)frames * (size_t)mlcm_features(m) * sizeof *features);
-    float *joints = malloc((size_t)frames * (size_t)mlcm_joints(m) * 3 * sizeof *joints);
-    struct told told = {0};
-    if (!features || !joints) error_memory(&e, "the motion");
-    else if (control) generate_controlled(m, a.positional[0], frames, &o, control, tuning, quiet, features, joints, &told, &e);
-    else e.code = mlcm_generate(m, a.positional[0], frames, &o, features, joints, e.text, sizeof e.text);
-    const struct motion_file made = {.text = a.positional[0], .frames = frames, .njoints = mlcm_joints(m), .nfeatures = mlcm_features(m),
-                                     .fps = mlcm_fps(m), .joints = joints, .features = features, .goal = told.positions, .mask = told.mask,
-                                     .models = model, .system = o.teacher ? "MLD" : "MotionLCM", .seed = o.seed,
-                                     .steps = o.steps ? o.steps : o.teacher ? 50 : 1, .guidance = o.guidance};
-    if (!e.code) write_motion(out, &made, joints_only, &e);
-    if (!e.code && !quiet)
-        fprintf(stderr, "mlcm: %s: %d frames at %g a second, seed %llu\n", out, frames, mlcm_fps(m), (unsigned long long)o.seed);
-    free(features);
-    free(joints);
-    free(told.positions);
-    free(told.mask);
-    mlcm_close(m);
-    return e.code ? command_fail(&e) : 0;
+    return rc ? command_fail(&e) : 0;
 }
