@@ -225,6 +225,7 @@ int chain_open(struct chain *c, struct experiment *x, const char *cache, struct 
 {
     *c = (struct chain){.x = x, .quiet = c->quiet, .fresh = c->fresh};
     snprintf(c->cache, sizeof c->cache, "%s", cache);
+    c->there = file_folders_there(cache);
     int rc = open_device(c, e);                      /* first: without it the files do not help */
     if (!rc) rc = file_make_folder(cache, e);
     if (!rc && x->published.given) rc = chain_published(c, e);
@@ -269,6 +270,7 @@ void chain_close(struct chain *c)
     if (c->device.state) device_close(&c->device);
     items_free(&c->train);
     set_free(&c->set);
+    if (c->cache[0]) file_remove_empty(c->cache, c->there);
     memset(c, 0, sizeof *c);
 }
 
@@ -318,7 +320,9 @@ int chain_alone(const struct chain *c, const char *path, struct file_lock *l, st
 {
     char name[1200];
     snprintf(name, sizeof name, "%s.lock", path);
-    int rc = file_lock(l, name, 0, e);
+    l->fd = -1;
+    int rc = file_make_folder(c->cache, e);      /* a run beside this one may have removed it, when it was empty */
+    if (!rc) rc = file_lock(l, name, 0, e);
     if (rc >= 0) return rc;
     if (!c->quiet) fprintf(stderr, "mlcm: waiting for another process that makes %s\n", path);
     return file_lock(l, name, 1, e);

@@ -35,6 +35,7 @@ struct chain {
     struct set set;
     struct items train;
     char cache[1024];                   /* folder for models, states, logs */
+    size_t there;                       /* how much of its name was there: what was made is removed again if it stays empty */
     char fingerprint[STAGE_COUNT][65];
     struct device_choice trained_on[STAGE_COUNT];   /* what a stage was, or would be, trained on: part of its fingerprint */
     char text_encoder[65];              /* fingerprint of the experiment's published text encoder, or "" */

@@ -123,10 +123,14 @@ static int measure(struct chain *c, const struct request *q, struct error *e)
 {
     struct loaded l;
     struct results r;
+    size_t there = file_folders_there(q->folder);
     int rc = evaluation_possible(c, q->table.split ? q->table.split : "test", q->table.limit, e);
     if (!rc) rc = file_make_folder(q->folder, e);
     if (!rc) rc = loaded_open(&l, c, 1, e);
-    if (rc) return rc;
+    if (rc) {
+        file_remove_empty(q->folder, there);
+        return rc;
+    }
     rc = table_run(c, &l, &q->table, &r, e);
     if (!rc) {
         snprintf(r.command, sizeof r.command, "%s", q->command);
@@ -137,6 +141,7 @@ static int measure(struct chain *c, const struct request *q, struct error *e)
     if (!rc) rc = tell_checks(&r, q, e);
     results_free(&r);
     loaded_close(&l);
+    if (rc) file_remove_empty(q->folder, there);
     if (!rc && !q->table.quiet) fprintf(stderr, "mlcm: written to %s\n", q->folder);
     return rc;
 }

@@ -180,6 +180,17 @@ static void print_help(FILE *out)
             "    joints or features as a motion capture file for animation programs\n");
 }
 
+/* The verb in messages is "data bvh", not "bvh". */
+static int run_named(int (*run)(int, char **), const char *name, int argc, char **argv)
+{
+    char title[40], *was = argv[0];
+    snprintf(title, sizeof title, "data %s", name);
+    argv[0] = title;
+    int code = run(argc, argv);
+    argv[0] = was;
+    return code;
+}
+
 int cmd_data(int argc, char **argv)
 {
     static const struct {
@@ -194,7 +205,7 @@ int cmd_data(int argc, char **argv)
     }
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
         if (!strcmp(verbs[i].name, argv[1]))
-            return verbs[i].run(argc - 1, argv + 1);
+            return run_named(verbs[i].run, verbs[i].name, argc - 1, argv + 1);
     error_set(&e, ERR_USAGE, "unknown verb \"data %.40s\"; build, doctor, features, joints, bvh or synthetic", argv[1]);
     return command_fail(&e);
 }

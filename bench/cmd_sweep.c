@@ -155,6 +155,7 @@ int cmd_sweep(int argc, char **argv)
     if (q.cell >= s.cell_count) rc = error_set(&e, ERR_USAGE, "--cell %d: the cells are 0 to %d", q.cell, s.cell_count - 1);
     else if (q.run >= sweep_runs(&s)) rc = error_set(&e, ERR_USAGE, "--run %d: the runs are 0 to %d", q.run, sweep_runs(&s) - 1);
     else if (q.prepare >= sweep_runs(&s)) rc = error_set(&e, ERR_USAGE, "--prepare %d: the runs are 0 to %d", q.prepare, sweep_runs(&s) - 1);
+    else if (!dry && !slurm && file_make_folder(o.cache, &e)) rc = e.code;    /* here, so that none of the runs removes it */
     else if (q.prepare >= 0) rc = sweep_prepare(&s, q.prepare, &o, &e);
     else if (slurm) rc = sweep_slurm(&s, &o, dry, &e);
     else if ((rc = sweep_places(&s, &o, q.run, &places, &e)) == 0) {

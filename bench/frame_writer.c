@@ -2,6 +2,7 @@
 #include "../datasets/skeleton.h"
 #include "../engine/npy.h"
 #include "strips.h"
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,8 +92,8 @@ int frame_writer_add(struct frame_writer *w, const char *title, const float *joi
     if (w->stream) {
         for (int i = 0; i < count; i++) row(w, joints + (size_t)i * size, w->frames + i);
         if (fflush(w->stream) || ferror(w->stream))
-            return error_set(e, ERR_ENV, "%s: cannot be written; is the reader gone or the disk full?",
-                             w->file.stream ? w->path : "standard output");
+            return error_set(e, ERR_ENV, "%s: cannot be written (%s); is the reader gone or the disk full?",
+                             w->file.stream ? w->path : "standard output", strerror(errno));
     } else if (n) {
         float *more = realloc(w->joints, ((size_t)w->frames * size + n) * sizeof *more);
         if (!more) return error_memory(e, "the frames");

@@ -9,6 +9,7 @@
 
 #include "arguments.h"
 #include "../engine/device.h"
+#include "../engine/h5.h"
 #include "blas_core.h"
 #include "command.h"
 #include "version.h"
@@ -135,6 +136,7 @@ static int run(int argc, char **argv)
 int main(int argc, char **argv)
 {
     blas_core_choose(argv);
+    h5_own_exit();
     int code = run(argc, argv);
     /* A result that did not reach its reader is a failure, not a success. */
     if (fflush(stdout) || ferror(stdout)) {

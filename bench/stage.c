@@ -1,43 +1,24 @@
 #include "stage.h"
 #include "../engine/clock.h"
 #include "../engine/file.h"
+#include "loss_log.h"
 #include "progress.h"
 #include <stdlib.h>
 #include <string.h>
 
 enum { LOG_ROWS = 400 };   /* about this many rows a run */
 
-/* Keeps the header and the rows up to `step` of an earlier run's log. */
-static int log_open(const struct stage *s, int64_t step, FILE **out, double *seconds, struct error *e)
+static int log_open(const struct stage *s, int64_t step, FILE **log, double *seconds, struct error *e)
 {
-    char *old = NULL;
-    size_t size = 0;
-    *seconds = 0;
-    if (step > 0 && file_exists(s->log_path)) {
-        int rc = file_read(s->log_path, (size_t)64 << 20, &old, &size, e);
-        if (rc) return rc;
+    char header[400] = "step,loss";
+    int fields = 2;
+    for (int i = 0; i < 8 && s->terms[i]; i++, fields++) {
+        size_t used = strlen(header);
+        snprintf(header + used, sizeof header - used, ",%s", s->terms[i]);
     }
-    FILE *f = fopen(s->log_path, "w");
-    if (!f) {
-        free(old);
-        return error_set(e, ERR_ENV, "%s: cannot be written; choose another output folder", s->log_path);
-    }
-    fprintf(f, "step,loss");
-    for (int i = 0; i < 8 && s->terms[i]; i++) fprintf(f, ",%s", s->terms[i]);
-    fprintf(f, ",norm,rate,seconds\n");
-    char *line = old ? strchr(old, '\n') : NULL;
-    for (line = line ? line + 1 : NULL; line && *line;) {
-        char *end = strchr(line, '\n');
-        if (!end || strtoll(line, NULL, 10) > step) break;
-        fwrite(line, 1, (size_t)(end + 1 - line), f);
-        char *last = end;
-        while (last > line && last[-1] != ',') last--;
-        *seconds = strtod(last, NULL);
-        line = end + 1;
-    }
-    free(old);
-    *out = f;
-    return 0;
+    size_t used = strlen(header);
+    snprintf(header + used, sizeof header - used, ",norm,rate,seconds");
+    return loss_log_open(s->log_path, header, step, fields + 2, log, seconds, e);
 }
 
 int stage_run(const struct stage *s, struct trainer *t, const struct feed_source *source, trainer_piece *piece,
@@ -78,14 +59,15 @@ int stage_run(const struct stage *s, struct trainer *t, const struct feed_source
         }
         int stop = s->stop_at && t->step >= s->stop_at;
         if (clock_seconds() - saved > s->save_every || stop) {
-            fflush(log);
-            rc = trainer_save(t, s->state_path, s->fingerprint, s->extra, s->extras, e);
+            rc = loss_log_flush(log, s->log_path, e);
+            if (!rc) rc = trainer_save(t, s->state_path, s->fingerprint, s->extra, s->extras, e);
             saved = clock_seconds();
         }
         if (stop && !rc) rc = error_set(e, ERR_CHECK, "%s: stopped after step %lld as asked", s->name, (long long)t->step);
     }
     feed_close(feed);
     progress_finish(&bar, (double)t->step, NULL);
-    if (fclose(log) && !rc) rc = error_set(e, ERR_ENV, "%s: cannot be written; is the disk full?", s->log_path);
+    struct error closing = {0};
+    if (loss_log_close(log, s->log_path, rc ? &closing : e) && !rc) rc = ERR_ENV;
     return rc;
 }

@@ -2,6 +2,7 @@
 #include "train_evaluator.h"
 #include "../engine/clock.h"
 #include "../engine/file.h"
+#include "loss_log.h"
 #include "progress.h"
 #include <math.h>
 #include <stdio.h>
@@ -228,35 +229,22 @@ struct watch {
     struct error error;          /* of writing */
 };
 
+static void log_path(const struct watch *w, const char *stage, char path[1100])
+{
+    snprintf(path, 1100, "%.1080s%s", w->path, strcmp(stage, "movement") ? ".csv" : ".movement.csv");
+}
+
 /* Opens a stage's log; the rows of an earlier run up to step `keep` stay. */
 static int log_open(struct watch *w, const char *stage, int64_t keep, struct error *e)
 {
-    char path[1100], *old = NULL, *line;
-    size_t size = 0;
-    int movement = !strcmp(stage, "movement");
-    snprintf(path, sizeof path, "%.1080s%s", w->path, movement ? ".movement.csv" : ".csv");
-    if (keep > 0 && file_exists(path)) {
-        int rc = file_read(path, (size_t)64 << 20, &old, &size, e);
-        if (rc) return rc;
-    }
-    w->log = fopen(path, "w");
-    if (!w->log) {
-        free(old);
-        return error_set(e, ERR_ENV, "%s: cannot be written; choose another output folder", path);
-    }
-    fputs(movement ? "step,loss,reconstruction,sparsity,smoothness,rate,seconds\n"
-                   : "step,loss,positive,negative,norm_text,norm_motion,rate,seconds,top1,top2,top3,mm_distance\n", w->log);
-    w->before = 0;
+    static const char movement[] = "step,loss,reconstruction,sparsity,smoothness,rate,seconds",
+                      matching[] = "step,loss,positive,negative,norm_text,norm_motion,rate,seconds,top1,top2,top3,mm_distance";
+    char path[1100];
+    int first = !strcmp(stage, "movement");
+    log_path(w, stage, path);
+    int rc = loss_log_open(path, first ? movement : matching, keep, first ? 6 : 7, &w->log, &w->before, e);
+    if (rc) return rc;
     w->started = clock_seconds();
-    for (line = old ? strchr(old, '\n') : NULL; line && line[1] && strtoll(line + 1, NULL, 10) <= keep;) {
-        char *end = strchr(++line, '\n'), *field = line;
-        if (!end) break;
-        fwrite(line, 1, (size_t)(end + 1 - line), w->log);
-        for (int i = 0; i < (movement ? 6 : 7) && field; i++) field = strchr(field + 1, ',');
-        if (field && field < end && field[1] != ',') w->before = strtod(field + 1, NULL);
-        line = end;
-    }
-    free(old);
     snprintf(w->stage, sizeof w->stage, "%s", stage);
     memset(w->sum, 0, sizeof w->sum);
     w->count = 0;
@@ -265,10 +253,12 @@ static int log_open(struct watch *w, const char *stage, int64_t keep, struct err
 
 static void log_close(struct watch *w)
 {
+    char path[1100];
+    struct error ignored = {0};
     if (w->running) progress_finish(&w->bar, w->bar.total, NULL);
     w->running = 0;
-    if (w->log && fclose(w->log) && !w->error.code)
-        error_set(&w->error, ERR_ENV, "%s.csv: cannot be written; is the disk full?", w->path);
+    log_path(w, w->stage, path);
+    loss_log_close(w->log, path, w->error.code ? &ignored : &w->error);
     w->log = NULL;
 }
 

@@ -78,6 +78,25 @@ int file_read(const char *path, size_t limit, char **out, size_t *size, struct e
     return 0;
 }
 
+/* Puts where the symbolic link `path` (of `size` bytes) leads in its place, through further links. A link that leads to
+ * nothing yet leads to a file to be made. */
+static int follow_links(char *path, size_t size, struct error *e)
+{
+    char target[1024];
+    for (int links = 0; links < 40; links++) {
+        ssize_t n = readlink(path, target, sizeof target - 1);
+        if (n < 0)                       /* no link, or nothing there */
+            return 0;
+        target[n] = '\0';
+        char *slash = strrchr(path, '/');
+        size_t folder = slash && target[0] != '/' ? (size_t)(slash + 1 - path) : 0;
+        if (folder + (size_t)n >= size)
+            break;
+        memcpy(path + folder, target, (size_t)n + 1);
+    }
+    return error_set(e, ERR_USAGE, "%s: a symbolic link that leads too far or round in a circle; name a file to write", path);
+}
+
 /* Creates "PATH.tmp-<process>-<time>" exclusively; returns its descriptor. */
 static int create_temporary(struct file_writer *w, const char *path, int *fd, struct error *e)
 {
@@ -87,6 +106,11 @@ static int create_temporary(struct file_writer *w, const char *path, int *fd, st
                          path, sizeof w->path - 1);
     snprintf(w->path, sizeof w->path, "%s", path);
     struct stat st;
+    int rc = follow_links(w->path, sizeof w->path, e);
+    if (rc) {
+        w->path[0] = '\0';
+        return rc;
+    }
     if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
         w->path[0] = '\0';
         return error_set(e, ERR_USAGE, "%s: is a folder; name a file to write", path);
@@ -280,14 +304,60 @@ int file_make_folder(const char *path, struct error *e)
             continue;
         memcpy(part, path, i);
         part[i] = '\0';
-        if (mkdir(part, 0777) != 0 && errno != EEXIST)
-            return error_set(e, ERR_ENV, "%s: cannot make the folder (%s); check its permissions", part,
-                             strerror(errno));
+        struct stat st;
+        int made = mkdir(part, 0777) == 0, why = errno;
+        if (!made && stat(part, &st) == 0 && !S_ISDIR(st.st_mode))
+            return error_set(e, ERR_ENV, "%s: is a file where a folder is to be; name another folder, or move the file away", part);
+        if (!made && why != EEXIST)
+            return error_set(e, ERR_ENV, "%s: cannot make the folder (%s); check %s", part, strerror(why),
+                             why == ENOSPC || why == EDQUOT ? "the space on the disk" : "the permissions of the one that it is in");
     }
     struct stat st;
     if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode))
         return error_set(e, ERR_ENV, "%s: exists and is not a folder; choose another name", path);
     return 0;
+}
+
+/* The end of the k-th part of a path and further slashes: "a", "a/b"; the whole path's length after the last. */
+static size_t next_part(const char *path, size_t at)
+{
+    while (path[at] == '/')
+        at++;
+    while (path[at] && path[at] != '/')
+        at++;
+    return at;
+}
+
+size_t file_folders_there(const char *path)
+{
+    char part[1024];
+    size_t there = 0;
+    for (size_t end = next_part(path, 0); end < sizeof part; end = next_part(path, end)) {
+        struct stat st;
+        memcpy(part, path, end);
+        part[end] = '\0';
+        if (stat(part, &st) != 0 || !S_ISDIR(st.st_mode))
+            break;
+        there = end;
+        if (!path[end])
+            break;
+    }
+    return there;
+}
+
+void file_remove_empty(const char *path, size_t there)
+{
+    char part[1024];
+    if ((size_t)snprintf(part, sizeof part, "%s", path) >= sizeof part)
+        return;
+    for (size_t end = strlen(part); end > there; end--) {
+        if (part[end] == '/')
+            part[end] = '\0';
+        else if (part[end])
+            continue;
+        if (part[end - 1] != '/' && rmdir(part) != 0 && errno != ENOENT)
+            return;
+    }
 }
 
 static int by_bytes(const void *a, const void *b)

@@ -16,7 +16,9 @@ int file_open_regular(const char *path, int *fd, size_t *size, struct error *e);
 
 /* Atomic writing: file_begin opens "PATH.tmp-…" beside PATH and gives its name
  * in `temporary`; file_commit syncs and renames it onto PATH, file_abandon
- * removes it. A reader sees the old file or the whole new one. */
+ * removes it. A reader sees the old file or the whole new one. A symbolic link
+ * is followed, as by a shell's ">": what it points at is replaced (or made),
+ * atomically too, and the link stays. */
 struct file_writer {
     FILE *stream;              /* NULL when a library writes to `temporary` itself */
     char path[1024], temporary[1100];
@@ -42,6 +44,10 @@ int file_exists(const char *path);
 int file_has_ending(const char *path, const char *ending);
 int64_t file_size(const char *path);               /* -1 if not a regular file */
 int file_make_folder(const char *path, struct error *e); /* and its parents */
+/* For folders made before it is known whether anything goes into them: how many characters of `path` name folders that are
+ * there, asked before file_make_folder; and the removal of what it made, as far as it is empty. */
+size_t file_folders_there(const char *path);
+void file_remove_empty(const char *path, size_t there);
 
 /* Lists names in a folder (no "." files), sorted by bytes; free with file_list_free. */
 int file_list(const char *folder, char ***names, int *count, struct error *e);

@@ -1,7 +1,9 @@
 #include "h5_file.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
 enum { NAME_LIMIT = 512, MEMBER_LIMIT = 1 << 22 };
 static const size_t slack_bytes = (size_t)1 << 24; /* unwritten, filled data may be this large */
@@ -14,6 +16,11 @@ static int bad(struct h5 *f, const char *name, const char *rule, struct error *e
 }
 
 /* ---- Opening and closing ---- */
+
+void h5_own_exit(void)
+{
+    H5dont_atexit();
+}
 
 /* The library prints no trace of its own and loads no plug-ins. */
 static void quiet_library(void)
@@ -96,6 +103,14 @@ int h5_create(const char *path, struct h5 **out, struct error *e)
     return 0;
 }
 
+const char *h5_why(const struct h5 *f, int why)
+{
+    struct statvfs disk;
+    if (!why && statvfs(f->writer.temporary, &disk) == 0 && disk.f_bavail * disk.f_frsize < (1 << 20))
+        why = ENOSPC;
+    return why ? strerror(why) : "is the name used twice?";
+}
+
 int h5_commit(struct h5 *f, struct error *e)
 {
     if (!f->writing) {
@@ -103,11 +118,13 @@ int h5_commit(struct h5 *f, struct error *e)
         h5_close(f);
         return rc;
     }
+    errno = 0;
     herr_t flushed = H5Fflush(f->id, H5F_SCOPE_LOCAL), closed = H5Fclose(f->id);
-    int rc;
+    int rc, why = errno;
     if (flushed < 0 || closed < 0) {
+        const char *reason = h5_why(f, why);
         file_abandon(&f->writer);
-        rc = error_set(e, ERR_ENV, "%s: writing failed; check the space on the disk", f->path);
+        rc = error_set(e, ERR_ENV, "%s: writing failed (%s); check the space on the disk", f->path, reason);
     } else {
         rc = file_commit(&f->writer, e);
     }

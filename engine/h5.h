@@ -13,6 +13,10 @@
 
 struct h5;
 
+/* For a program's start: the library does nothing at exit, where it would close a file once more whose writing failed on a
+ * full disk, and crash. Every file is closed by h5_commit or h5_close. */
+void h5_own_exit(void);
+
 int h5_open(const char *path, struct h5 **out, struct error *e);
 int h5_create(const char *path, struct h5 **out, struct error *e);
 int h5_commit(struct h5 *f, struct error *e);     /* close a created file: sync, rename */

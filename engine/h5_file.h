@@ -16,4 +16,7 @@ struct h5 {
     char path[1024];
 };
 
+/* Why a write failed: the error that it left in errno or, where the library lost it, what the disk says. */
+const char *h5_why(const struct h5 *f, int why);
+
 #endif

@@ -1,6 +1,7 @@
 /* HDF5 files: writing datasets and attributes. */
 #include "h5_file.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,16 +22,18 @@ static int write_dataset(struct h5 *f, const char *name, int rank, const int *di
     hid_t links = H5Pcreate(H5P_LINK_CREATE), creation = H5Pcreate(H5P_DATASET_CREATE);
     H5Pset_create_intermediate_group(links, 1);
     H5Pset_obj_track_times(creation, 0); /* the same data give the same bytes */
+    errno = 0;
     hid_t id = H5Dcreate2(f->id, name, stored, space, links, creation, H5P_DEFAULT);
     int ok = id >= 0 && (count == 0 || H5Dwrite(id, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) >= 0);
+    int why = errno;                     /* of the system call that failed: the library itself keeps no word of it */
     if (id >= 0)
         ok &= H5Dclose(id) >= 0;
     H5Pclose(creation);
     H5Pclose(links);
     H5Sclose(space);
     if (!ok)
-        return error_set(e, ERR_ENV, "%s: %s: cannot be written; is the name used twice, is the disk full?",
-                         f->path, name);
+        return error_set(e, ERR_ENV, "%s: %s: cannot be written (%s); check the space on the disk", f->path, name,
+                         h5_why(f, why));
     return 0;
 }
 

@@ -2,6 +2,7 @@
 #include "file.h"
 #include "mapping.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -328,8 +329,9 @@ int npy_write_float(const char *path, int rank, const int *shape, const float *d
     if (fwrite(start, 1, sizeof start, w.stream) != sizeof start ||
         fwrite(header, 1, (size_t)n, w.stream) != (size_t)n ||
         fwrite(data, sizeof *data, count, w.stream) != count) {
+        int why = errno;
         file_abandon(&w);
-        return error_set(e, ERR_ENV, "%s: writing failed; check the space on the disk", path);
+        return error_set(e, ERR_ENV, "%s: writing failed (%s); check the space on the disk", path, strerror(why));
     }
     return file_commit(&w, e);
 }

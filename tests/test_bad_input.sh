@@ -269,6 +269,8 @@ for verb in bench 'train vae' time eval; do
     refuses 3 'sweep\.json: is a sweep.*mlcm sweep' $verb "$@" --config "$folder/sweep.json" --cache "$result.cache"
 done
 refuses 3 'good\.json: is an experiment.*mlcm bench' sweep --config "$folder/good.json" --cache "$result.cache"
+sed 's/"set": "[^"]*"/"set": "no-such.h5"/' "$folder/good.json" >"$folder/lost.json"
+sed 's/"protocol"/"control": {"steps": 200, "trajectory": "lost.csv"}, "protocol"/' "$folder/good.json" >"$folder/told.json"
 refuses 2 'no stage' train vea --config "$folder/good.json" --cache "$result.cache"
 refuses 2 '--config' bench
 refuses 2 'threads' bench --config "$folder/good.json" --cache "$result.cache" --threads -1
@@ -277,6 +279,41 @@ mkdir "$folder/kept"
 refuses 2 'limit.*|pool' bench --config "$folder/good.json" --cache "$folder/kept" --out "$result.folder" --limit 7 --quiet
 refuses 4 'good\.json' bench --config "$folder/good.json" --cache "$folder/kept" --out "$folder/good.json/result" --quiet
 refuses 4 'good\.json' bench --config "$folder/good.json" --cache "$folder/good.json/result" --quiet
+refuses 3 'bad\.json' bench --config "$folder/bad.json" --cache "$result.new/cache" --quiet
+refuses 3 'no-such' bench --config "$folder/lost.json" --cache "$result.new/cache" --out "$result.out" --quiet
+refuses 2 'limit.*|pool' bench --config "$folder/good.json" --cache "$result.new/cache" --out "$result.out" --limit 7 --quiet
+refuses 3 'lost\.csv' time --config "$folder/told.json" --cache "$result.new/cache"
+refuses 4 'row\.json: is a file where a folder is to be' report "$folder/row.json" -o "$folder/row.json" --quiet
+refuses 2 'data bvh: unknown option --fpz; did you mean --fps' data bvh --motion "$folder/walk.npy" --out "$result.bvh" --fpz 3
+refuses 2 'mlcm data build --help' data build --nothing-like-it
+
+# --- a full disk --------------------------------------------------------------------------------------
+# on_disk KIB PATTERN WORD…: with an empty disk of that size at $folder/disk the program says which file could not be
+# written and why, and leaves nothing unfinished there.
+on_disk() {
+    local size=$1 pattern=$2 got
+    shift 2
+    unshare -m sh -c 'mount -t tmpfs -o size='"$size"'k none "$0" || exit 99; "$@" >"$0.out" 2>"$0.err" </dev/null
+                      code=$?; find "$0" -type f >"$0.files"; exit $code' "$folder/disk" "$mlcm" "$@"
+    got=$?
+    [ "$got" = 4 ] && [ "$(wc -l <"$folder/disk.err")" = 1 ] && grep -qE -- "^mlcm: .*disk/.*($pattern).*No space left on device" "$folder/disk.err" &&
+        ! grep -E '[.]tmp-|h5$' "$folder/disk.files"
+    check $? "a full disk, mlcm $*: exit code $got: $(head -c 400 "$folder/disk.err") $(cat "$folder/disk.files")"
+}
+mkdir "$folder/disk"
+if unshare -m mount -t tmpfs none "$folder/disk" 2>/dev/null; then
+    on_disk 4 'x\.npy' data joints --features "$folder/walk.npy" --out "$folder/disk/x.npy"
+    on_disk 4 'x\.bvh' data bvh --motion "$folder/walk.npy" --out "$folder/disk/x.bvh"
+    on_disk 16 'x\.h5' data build --source procedural --clips 20 --out "$folder/disk/x.h5" --quiet
+    for size in 12 40 60; do
+        on_disk $size 'vae-[0-9a-f]*\.h5' train vae --config "$folder/good.json" --cache "$folder/disk" --threads 1 --quiet
+    done
+    on_disk 40 'evaluator-[0-9a-f]*\.h5' bench --config "$folder/good.json" --cache "$folder/disk" --out "$folder/disk/out" --threads 1 --quiet
+    on_disk 4 '' report "$folder/row.json" -o "$folder/disk/page" --quiet
+else
+    skip "a full disk: no disk can be mounted here"
+fi
+
 [ -z "$(ls "$folder/kept")" ]
 check $? "a run that could not be measured or written trained models: $(ls "$folder/kept")"
 finish
