@@ -1,5 +1,6 @@
 #include "sweep_ranks.h"
 #include "../engine/file.h"
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,18 +18,41 @@ static int number(const char *name)
     return *end || v < 0 || v > 1000000 ? -1 : (int)v;
 }
 
+/* Slurm's list of the tasks of each node, "4(x2),3": how many the node of that number has; -1 if it does not say. */
+static int tasks_of_node(const char *list, int node)
+{
+    for (int nodes = 0; list && *list;) {
+        char *end;
+        long tasks = strtol(list, &end, 10), times = 1;
+        if (!isdigit((unsigned char)*list) || tasks < 1 || tasks > 1000000) return -1;
+        if (!strncmp(end, "(x", 2)) {
+            list = end + 2;
+            times = strtol(list, &end, 10);
+            if (!isdigit((unsigned char)*list) || times < 1 || times > 1000000 || *end++ != ')') return -1;
+        }
+        if (*end && *end != ',') return -1;
+        if (node - nodes < times) return (int)tasks;
+        nodes += (int)times;
+        if (nodes > 1000000) return -1;
+        list = *end ? end + 1 : end;
+    }
+    return -1;
+}
+
 int sweep_ranks_find(struct sweep_ranks *r, struct error *e)
 {
-    static const struct { const char *rank, *size, *here; } kinds[] = {
-        {"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_SIZE"},
-        {"PMI_RANK", "PMI_SIZE", "MPI_LOCALNRANKS"},
-        {"SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_STEP_TASKS_PER_NODE"}};
+    static const struct { const char *rank, *size, *here; int nodes; } kinds[] = {     /* nodes: `here` is a list of them */
+        {"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_SIZE", 0},
+        {"PMI_RANK", "PMI_SIZE", "MPI_LOCALNRANKS", 0},
+        {"SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_STEP_TASKS_PER_NODE", 1}};
     static const char *const jobs[] = {"PMIX_NAMESPACE", "OMPI_MCA_ess_base_jobid", "PMI_JOBID", "HYDI_CONTROL_FD", "SLURM_JOB_ID",
                                        "SLURM_STEP_ID"};
     char text[1000] = "";
     *r = (struct sweep_ranks){.size = 1, .here = 1};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds && r->size == 1; i++) {
         int rank = number(kinds[i].rank), size = number(kinds[i].size), here = number(kinds[i].here);
+        int node = number("SLURM_NODEID");
+        if (here < 0 && kinds[i].nodes) here = tasks_of_node(getenv(kinds[i].here), node < 0 ? 0 : node);
         if (rank < 0 || size < 2) continue;
         if (rank >= size)
             return error_set(e, ERR_ENV, "%s is %d and %s %d; start the program anew through mpirun or srun", kinds[i].rank, rank,
