@@ -72,36 +72,36 @@ __device__ __forceinline__ void sum_inputs(float sum[ROWS], const struct few &f,
                 sum[r] += w * (BF16 ? bf16_value(bf16_bits(x)) : x);
             }
         }
-        return;
-    }
+    } else {
 #pragma unroll 4
-    for (int k = k0 + PER * lane; k < k1; k += 32 * PER) {
-        float w[8];
-        if constexpr (BF16) {
-            uint4 four = __ldg((const uint4 *)((const uint16_t *)row + k));
-            const unsigned word[4] = {four.x, four.y, four.z, four.w};
+        for (int k = k0 + PER * lane; k < k1; k += 32 * PER) {
+            float w[8];
+            if constexpr (BF16) {
+                uint4 four = __ldg((const uint4 *)((const uint16_t *)row + k));
+                const unsigned word[4] = {four.x, four.y, four.z, four.w};
 #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                w[2 * i] = __uint_as_float(word[i] << 16);
-                w[2 * i + 1] = __uint_as_float(word[i] & 0xffff0000u);
+                for (int i = 0; i < 4; i++) {
+                    w[2 * i] = __uint_as_float(word[i] << 16);
+                    w[2 * i + 1] = __uint_as_float(word[i] & 0xffff0000u);
+                }
+            } else {
+                float4 four = __ldg((const float4 *)((const float *)row + k));
+                w[0] = four.x;
+                w[1] = four.y;
+                w[2] = four.z;
+                w[3] = four.w;
             }
-        } else {
-            float4 four = __ldg((const float4 *)((const float *)row + k));
-            w[0] = four.x;
-            w[1] = four.y;
-            w[2] = four.z;
-            w[3] = four.w;
+#pragma unroll
+            for (int r = 0; r < ROWS; r++)
+#pragma unroll
+                for (int i = 0; i < PER / 4; i++) {
+                    float4 x = *(const float4 *)(f.x + (size_t)r * (size_t)f.ins + (size_t)(k + 4 * i));
+                    if (BF16)
+                        x = make_float4(bf16_value(bf16_bits(x.x)), bf16_value(bf16_bits(x.y)), bf16_value(bf16_bits(x.z)),
+                                        bf16_value(bf16_bits(x.w)));
+                    sum[r] += w[4 * i] * x.x + w[4 * i + 1] * x.y + w[4 * i + 2] * x.z + w[4 * i + 3] * x.w;
+                }
         }
-#pragma unroll
-        for (int r = 0; r < ROWS; r++)
-#pragma unroll
-            for (int i = 0; i < PER / 4; i++) {
-                float4 x = *(const float4 *)(f.x + (size_t)r * (size_t)f.ins + (size_t)(k + 4 * i));
-                if (BF16)
-                    x = make_float4(bf16_value(bf16_bits(x.x)), bf16_value(bf16_bits(x.y)), bf16_value(bf16_bits(x.z)),
-                                    bf16_value(bf16_bits(x.w)));
-                sum[r] += w[4 * i] * x.x + w[4 * i + 1] * x.y + w[4 * i + 2] * x.z + w[4 * i + 3] * x.w;
-            }
     }
 }
 

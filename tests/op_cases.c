@@ -270,7 +270,14 @@ INPUTS(loss)
 {
     in[0] = matrix(c->d[0], c->d[1]);
     in[1] = fixed(c->d[0], c->d[1]);
+    in[0].zero = in[1].zero = 1;
     return 2;
+}
+INPUTS(abs_loss)
+{
+    in[0] = matrix(c->d[0], c->d[1]);
+    in[0].zero = 1;
+    return 1;
 }
 RUN(loss)
 {
@@ -310,7 +317,7 @@ FAMILY(reparameterise, reparameterise, two, 1, 0);
 FAMILY(recover_joints, recover_joints, recover_joints, 1, 0);
 FAMILY(loss, loss, one, 1, 0);
 FAMILY(kl, two, one, 1, 0);
-FAMILY(abs_loss, one, one, 1, 0);
+FAMILY(abs_loss, abs_loss, one, 1, 0);
 
 /* family, shape, dimensions, dropout, bound of the NMSE, bound of the gradient */
 const struct op_case op_cases[] = {
@@ -402,6 +409,10 @@ const struct op_case op_cases[] = {
     {&activate, "7x333 gelu by tanh", {7, 333, ACT_GELU_TANH}, 0, 1e-12, 3e-6},
     {&activate, "7x333 quick gelu", {7, 333, ACT_QUICK_GELU}, 0, 1e-12, 3e-6},
     {&activate, "7x333 tanh", {7, 333, ACT_TANH}, 0, 1e-12, 3e-6},
+    {&linear, "20x17 by 13x17, silu, no bias", {20, 17, 13, ACT_SILU, 0}, 0, 1e-12, 3e-6},
+    {&dropout, "1x129: one element in its last group", {1, 129}, 0.1f, 1e-13, 1e-6},
+    {&gather, "9 of 5, 300 wide", {5, 300, 9}, 0, 1e-15, 1e-6},
+    {&recover_joints, "1x520, 3 joints", {1, 520, 3, 12}, 0, 1e-11, 1e-5},
 };
 const int op_case_count = (int)(sizeof op_cases / sizeof *op_cases);
 

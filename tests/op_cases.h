@@ -17,6 +17,7 @@ struct op_input {
     int rank, dims[3];   /* rank 3 or `param`: given as a network parameter */
     int param, constant;
     double scale;        /* of its random numbers; 0: 1 */
+    int zero;            /* the first one is 0 */
 };
 
 struct op_result {

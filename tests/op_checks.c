@@ -247,7 +247,7 @@ void op_check_adamw(struct device *const *d, int devices)
 
 void op_check_sum_squares(struct device *d)
 {
-    const size_t sizes[] = {0, 1, 17, 65536, 65537, 200003};
+    const size_t sizes[] = {0, 1, 17, 65536, 65537, 200003, 1200007};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         float *x = must(malloc((sizes[i] + 4) * sizeof *x)), *there = must(d->alloc(d, sizes[i] + 1));
         double want = 0;

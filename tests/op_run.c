@@ -132,6 +132,7 @@ void setup_make(struct setup *s, const struct op_case *c, size_t *outputs, size_
         s->wide[i] = must(malloc(s->size[i] * sizeof(double)));
         rng_fill_normal(OP_SEED, streams(c) + (uint64_t)i, 0, s->in[i], s->size[i]);
         for (size_t k = 0; k < s->size[i] && s->shape[i].scale != 0; k++) s->in[i][k] *= (float)s->shape[i].scale;
+        if (s->shape[i].zero) s->in[i][0] = 0;
         for (size_t k = 0; k < s->size[i]; k++) s->wide[i][k] = (double)s->in[i][k];
     }
     struct outcome o = run(d, c, s, 0, 0);

@@ -110,6 +110,7 @@ int main(int argc, char **argv)
 {
     if (argc > 1 && (!strcmp(argv[1], "speed") || !strcmp(argv[1], "sizes")))
         return speed(!strcmp(argv[1], "sizes"), argc > 2 ? argv[2] : "cpu", argc > 3 ? argv[3] : "fp32");
+    if (argc > 1) cmocka_set_test_filter(argv[1]);       /* one test by its name */
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_values),  cmocka_unit_test(test_gradients), cmocka_unit_test(test_accumulation),
         cmocka_unit_test(test_threads), cmocka_unit_test(test_cuda),
