@@ -8,6 +8,7 @@
 #include "motion_file.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Joints (frames, J, 3) of features (frames, F) or of joints, of 52 joints (SMPL+H) the first 22. */
 static int read_motion(const char *path, float **joints, int *frames, const struct skeleton **s, struct error *e)
@@ -67,6 +68,7 @@ int data_bvh(int argc, char **argv)
     const struct skeleton *s = NULL;
     int rc = read_motion(in, &joints, &frames, &s, &e);
     if (!rc) rc = motion_file_bvh(out, joints, frames, s->njoints, fps > 0 ? fps : s->fps, scale > 0 ? scale : s->njoints == 21 ? 0.001 : 1, &e);
+    if (rc == ERR_INPUT && strncmp(e.text, in, strlen(in))) error_prefix(&e, "%s", in);    /* the motion's fault, not the output's */
     free(joints);
     if (rc) return command_fail(&e);
     printf("%s: %d frames of %d joints\n", out, frames, s->njoints);

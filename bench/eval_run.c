@@ -247,6 +247,8 @@ int eval_run(struct chain *c, const struct evaluator *evaluator, const struct ev
         chosen[i] = u.folder[0].foreign.caption[i].item;
     if (!rc)
         rc = evaluation_open_items(&u.ev, c, evaluator, o->split, chosen, n, e);
+    if (rc && u.folder && chosen && n < c->x->pool)
+        error_prefix(e, "%s", o->folders[0]);
     progress_start(&bar, "embedding", "passes", o->nfolders, 0, o->quiet);
     for (int i = 0; i < o->nfolders && !rc; i++)
         rc = embed_folder(&u, &u.folder[i], replications, &bar, e);

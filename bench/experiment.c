@@ -64,6 +64,7 @@ static void word(struct section *s, const char *key, char *v, size_t size)
     s->rc = json_string(s->root, path, &text, s->e);
     if (s->rc) return;
     if (strlen(text) >= size) s->rc = error_set(s->e, ERR_INPUT, "%s is longer than %zu characters; shorten it", path, size - 1);
+    else if (json_control(text)) s->rc = error_set(s->e, ERR_INPUT, "%s holds a line break or another control character; take it out", path);
     else snprintf(v, size, "%s", text);
 }
 
@@ -397,8 +398,8 @@ static void read_head(struct section *s, struct experiment *x)
     s->name = "";
     x->seed = read_seed(s, x->seed);
     word(s, "name", x->name, sizeof x->name);
-    if (!s->rc && strchr(x->name, '/'))
-        s->rc = error_set(s->e, ERR_INPUT, "name is \"%s\"; files are called so: leave out the /", x->name);
+    if (!s->rc && (strchr(x->name, '/') || x->name[0] == '.'))
+        s->rc = error_set(s->e, ERR_INPUT, "name is \"%s\"; files are called so: leave out the / and a point at the front", x->name);
     word(s, "weights", x->weights, sizeof x->weights);
     choice(s, "device", devices, &device);
     choice(s, "gpu_math", device_math_names, &math);

@@ -283,7 +283,7 @@ int json_int(const cJSON *object, const char *path, int *v, int low, int high, s
     if (value != floor(value))
         return error_set(e, ERR_INPUT, "\"%s\" is %g; it must be a whole number", path, value);
     if (value < low || value > high)
-        return error_set(e, ERR_INPUT, "\"%s\" is %.0f; it must be from %d to %d", path, value, low, high);
+        return error_set(e, ERR_INPUT, "\"%s\" is %.15g; it must be from %d to %d", path, value, low, high);
     *v = (int)value;
     return 0;
 }
@@ -306,6 +306,14 @@ int json_string(const cJSON *object, const char *path, const char **v, struct er
     if (!*node->valuestring)
         return error_set(e, ERR_INPUT, "\"%s\" is empty; give a text or leave it out", path);
     *v = node->valuestring;
+    return 0;
+}
+
+int json_control(const char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < ' ' || *text == 0x7f)
+            return 1;
     return 0;
 }
 

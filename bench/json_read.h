@@ -35,6 +35,8 @@ int json_int(const cJSON *object, const char *path, int *v, int low, int high, s
 int json_bool(const cJSON *object, const char *path, int *v, struct error *e);
 /* *v points into the tree. An empty string is refused. */
 int json_string(const cJSON *object, const char *path, const char **v, struct error *e);
+/* Whether a text holds a control character, which no name of a row, a file or a folder does. */
+int json_control(const char *text);
 /* A list of `least` to `most` elements. */
 int json_array(const cJSON *object, const char *path, const cJSON **v, int least, int most,
                struct error *e);

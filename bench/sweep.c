@@ -74,6 +74,7 @@ static int take_name(const cJSON *o, const char *path, char *out, size_t size, s
     if (rc) return rc;
     if (strlen(text) >= size)
         return error_set(e, ERR_INPUT, "%s is longer than %zu characters; shorten it", path, size - 1);
+    if (json_control(text)) return error_set(e, ERR_INPUT, "%s holds a line break or another control character; take it out", path);
     snprintf(out, size, "%s", text);
     return 0;
 }

@@ -284,7 +284,7 @@ int npy_read_float(const char *path, int rank, int shape[8], float **data, struc
         return rc;
     rc = parse(path, bytes_of(&m), m.size, &a, &start, e);
     if (rc == 0 && rank >= 0 && a.rank != rank)
-        rc = error_set(e, ERR_INPUT, "%s: array of %d dimensions where %d are expected", path, a.rank, rank);
+        rc = error_set(e, ERR_INPUT, "%s: array of %d dimensions where %d are expected; is this the file that was meant?", path, a.rank, rank);
     if (rc == 0 && (out = malloc((a.count ? a.count : 1) * sizeof *out)) == NULL)
         rc = error_memory(e, path);
     if (rc == 0)

@@ -97,6 +97,8 @@ array "$folder/nan.npy" '30, 22, 3' 1980 "\x00\x00\x00\x00$nan"
 refuses 3 'nan\.npy' data features --joints "$folder/nan.npy" --out "$result.npy"
 array "$folder/nan_features.npy" '30, 263' 7890 "$nan"
 refuses 3 'nan_features\.npy' data joints --features "$folder/nan_features.npy" --out "$result.npy"
+refuses 3 '^mlcm: [^ ]*/nan\.npy: .*finite' data bvh --motion "$folder/nan.npy" --out "$result.bvh"
+refuses 3 'joints\.npy: array of 3 dimensions where 2 are expected; is this' data joints --features "$folder/joints.npy" --out "$result.npy"
 array "$folder/wide.npy" '30, 24, 3' 2160
 refuses 3 'wide\.npy' data features --joints "$folder/wide.npy" --out "$result.npy"
 array "$folder/short.npy" '1, 22, 3' 66
@@ -248,6 +250,10 @@ bad 3 'replications' 's/"replications": 3/"replications": 0/'
 bad 3 'mm_times' 's/"mm_times": 2/"mm_times": 5/'
 bad 3 'w_low' 's/"w_low": 1/"w_low": 9/'
 bad 3 'steps' 's/("system": "mld", "steps": )5/\15000/'
+bad 3 'vae\.steps" is 1e\+300; it must be from 1 to' 's/"steps": 100/"steps": 1e300/'
+bad 3 'name.*point at the front' 's#"name": "chain_micro"#"name": ".."#'
+bad 3 'name.*control character' 's#"name": "chain_micro"#"name": "a\\nb"#'
+bad 3 'models\.1\.name.*control character' 's#"name": "Decoded prior"#"name": "\\u001b[31mred"#'
 bad 3 'name' 's#"name": "chain_micro"#"name": "../elsewhere"#'
 bad 3 'models\.1\.name.*models\.0' 's/"Decoded prior"/"VAE reconstruction"/'
 bad 3 'models\.1\.name.*real motions' 's/"Decoded prior"/"Real"/'

@@ -137,6 +137,6 @@ refuses 3 "features are bound to" eval --motions "$folder/motions/Real" --fps 30
 refuses 3 "no tab between name and caption" eval --motions "$folder/bare" --captions "$experiment" "${common[@]}"
 refuses 3 "split|empty" eval --motions "$folder/motions/Real" --split val "${common[@]}"
 mkdir "$folder/few"; cp "$folder/motions/Real/$first".* "$folder/few/"
-refuses 3 "1 motions do not fill one pool of 8" eval --motions "$folder/few" "${common[@]}"
+refuses 3 "few: 1 motions do not fill one pool of 8" eval --motions "$folder/few" "${common[@]}"
 
 finish
