@@ -140,7 +140,7 @@ packages:
 	@pkg-config --exists $(PKGS) || { \
 	  echo "mlcm: libraries are missing ($(PKGS)); run scripts/install.sh" >&2; exit 4; }
 
-tests: $(BUILD)/mlcm $(BUILD)/mlcm_check $(TESTS)
+tests: $(BUILD)/mlcm $(BUILD)/mlcm_check $(BUILD)/mlcm_cuda_host $(TESTS)
 fuzzers: $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/%)
 replays: $(FUZZ_SRC:tests/fuzz/fuzz_%.c=$(BUILD)/replay_%)
 

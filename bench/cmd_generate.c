@@ -114,11 +114,15 @@ static int open_models(struct request *q, mlcm **m, struct error *e)
 {
     static const char lacking[] = "%s: the committed models are not here; start mlcm in its repository or give --model DIR";
     struct device_choice choice = {0};
-    int own = q->model == committed;
-    if (!file_exists(q->model))
-        return error_set(e, ERR_INPUT, own ? lacking : "%s: there is no such folder; give the models' with --model DIR", q->model);
-    int rc = device_option_choose(&q->device, &choice, e);
+    int own = q->model == committed, rc = device_option_choose(&q->device, &choice, e);
     if (rc) return rc;
+    if (!file_exists(q->model)) {
+        struct device d;
+        rc = device_open(&d, &choice, e);              /* the device first, as where the folder is there */
+        if (rc) return rc;
+        device_close(&d);
+        return error_set(e, ERR_INPUT, own ? lacking : "%s: there is no such folder; give the models' with --model DIR", q->model);
+    }
     q->parts.device = device_kind_names[choice.kind];
     q->parts.gpu_math = device_math_names[choice.math];
     rc = e->code = mlcm_open_parts(m, q->model, &q->parts, e->text, sizeof e->text);

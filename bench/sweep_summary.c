@@ -1,7 +1,9 @@
 #include "sweep_summary.h"
+#include "fingerprints.h"
 #include "../metrics/interval.h"
 #include "../metrics/two_samples.h"
 #include <cJSON.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,6 +71,23 @@ static int pool_values(const struct sweep *s, const struct cell_documents *d, co
     return rc;
 }
 
+/* Whether the real motions measure alike with every seed, up to rounding: then one run's say it all. Where the seeds are
+ * the draws' or the evaluator's own, they do not. */
+static int real_alike(const struct sweep *s, const struct cell_documents *d, const struct results_row *real)
+{
+    for (int k = 0; k < s->seed_count; k++) {
+        const struct results_row *row = d->there[k] ? document_row(&d->seeds[k], real->model) : real;
+        for (int i = 0; row && i < real->nmetrics; i++) {
+            const struct results_metric *x = &real->metrics[i], *y = results_metric(row, x->name);
+            if (!(metric_groups(x->name) & (GROUP_DISTANCE | GROUP_DIVERSITY))) continue;      /* FID and KID are near 0 */
+            if (!y || y->nreplications != x->nreplications) return 0;
+            for (int n = 0; n < x->nreplications; n++)
+                if (fabs(x->replications[n] - y->replications[n]) > 1e-3 * fabs(x->replications[n])) return 0;
+        }
+    }
+    return 1;
+}
+
 static int fill_row(const struct sweep *s, const struct cell_documents *d, struct sweep_row *row, struct error *e)
 {
     int rc = 0;
@@ -97,7 +116,7 @@ static int document_cell(struct sweep_summary *m, const struct cell_documents *d
     for (int i = 0; i < first->nrows && !rc; i++) {
         const struct results_row *from = &first->rows[i];
         char name[2 * RESULTS_NAME + SWEEP_NAME];
-        int at;
+        int at, once = from->real && real_alike(m->sweep, d, from);
         if (from->real && r->nrows) continue;
         if (from->real) snprintf(name, sizeof name, "%s", from->model);
         else snprintf(name, sizeof name, "%s, %s", m->sweep->cells[cell].name, from->model);
@@ -110,7 +129,7 @@ static int document_cell(struct sweep_summary *m, const struct cell_documents *d
             double *all;
             int count;
             rc = pool_values(m->sweep, d, from->model, from->metrics[k].name, &all, &count, NULL, e);
-            if (!rc) rc = results_add_metric(r, at, from->metrics[k].name, all, from->real ? from->metrics[k].nreplications : count, e);
+            if (!rc) rc = results_add_metric(r, at, from->metrics[k].name, all, once ? from->metrics[k].nreplications : count, e);
             free(all);
         }
         const struct results_model *model = from->real ? NULL : results_model(first, from->model);
@@ -307,8 +326,9 @@ static int take_cell(struct sweep_summary *m, int cell, struct cell_documents *d
         if (from->real && m->row_count && m->rows[0].cell < 0) continue;
         rc = add_row(m, from->real ? -1 : cell, from->model, from->reference, &row, e);
         struct cell_documents one = {.there = {1}};
-        if (from->real) one.seeds[0] = *first;     /* the same in every run: one of them says it all */
-        if (!rc) rc = fill_row(s, from->real ? &one : d, row, e);
+        int once = from->real && real_alike(s, d, from);
+        if (once) one.seeds[0] = *first;
+        if (!rc) rc = fill_row(s, once ? &one : d, row, e);
     }
     return rc ? rc : document_cell(m, d, cell, first, e);
 }

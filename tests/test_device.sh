@@ -11,7 +11,7 @@ unset MLCM_DEVICE MLCM_GPU_MATH
 
 runs 0 data build --source procedural --clips 40 --out "$folder/set.h5" --quiet
 sed -e "s#SET.h5#$folder/set.h5#" -e 's#"autoencoder_steps": 40, "matching_steps": 200#"autoencoder_steps": 2, "matching_steps": 2#' \
-    -e 's#"steps": 100,#"steps": 2,#' -e 's#"steps": 150, "warmup": 10#"steps": 2, "warmup": 1#' tests/chain_micro.json >"$folder/chain.json"
+    -e 's#"steps": 100,#"steps": 2,#' -e 's#"steps": 150,#"steps": 2,#; s#"warmup": 10#"warmup": 1#' tests/chain_micro.json >"$folder/chain.json"
 sed -e 's#^{#{"device": "cuda", "gpu_math": "tf32",#' "$folder/chain.json" >"$folder/gpu.json"
 chain="--config $folder/chain.json --cache $folder/cache --quiet"
 

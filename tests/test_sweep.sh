@@ -188,6 +188,19 @@ else
     skip "no gnuplot here: no figures of a sweep"
 fi
 
+# --- seeds of the draws and of all training: the real motions differ from seed to seed and stay beside the models' ---
+sed -e 's/"axes":.*/"axes": [{"field": "lcm.ema", "values": [0.95]}],/; /"name": "range"/d' -e 's/"lcm\.seed"/"seed"/; s/"MultiModality"/"Diversity"/' \
+    -e 's/"name": "small"/"name": "seeds"/' "$folder/sweep.json" >"$folder/seeds.json"
+runs 0 sweep --config "$folder/seeds.json" --cache "$folder/one" --out "$folder/out_seeds" --quiet
+# replications METRIC: how many each row of the document has
+replications() {
+    awk -v metric="\"$1\"," '/^\t"sweep":/ { exit } /"name":/ { hit = index($0, metric) > 0 } hit && /"replications":.*\[/ { printf "%d ", split($0, v, ","); hit = 0 }' "$2"
+}
+[ "$(replications Diversity "$folder/out_seeds/seeds.json")" = "4 4 4 " ]
+check $? "the rows of two seeds with two replications each: $(replications Diversity "$folder/out_seeds/seeds.json")"
+[ "$(replications MM_dist "$folder/out_one/small.json")" = "2 4 4 4 4 4 4 4 4 " ]
+check $? "where the seeds are MotionLCM's the real row is that of one run: $(replications MM_dist "$folder/out_one/small.json")"
+
 # --- the form of Table 3 that was written by hand ----------------------------------------------------
 sweep_file=bench/experiments/humanml3d_table3_sweep.json
 python3 - $sweep_file bench/experiments <<'END' >"$folder/out" 2>&1
