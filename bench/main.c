@@ -3,9 +3,12 @@
  * This file knows the verbs, the help and the version, and turns a verb's
  * return value into the exit code. It is the only file that may end the
  * program. Exit codes: see engine/error.h; 0 is success. */
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "arguments.h"
 #include "../engine/device.h"
@@ -133,8 +136,22 @@ static int run(int argc, char **argv)
     return verb ? verb->run(argc - 1, argv + 1) : unknown_verb(word);
 }
 
+/* Where a standard stream is closed, the next file opened would take its number, and what is printed would go into that
+ * file. It becomes a descriptor that refuses to be written, so that lost output is still noticed. A file above the limit
+ * of its size (ulimit -f) is an error of writing like a full disk, not a signal that kills. */
+static void keep_standard_streams(void)
+{
+    for (int fd = open("/dev/null", O_RDONLY); fd >= 0; fd = open("/dev/null", O_RDONLY))
+        if (fd > STDERR_FILENO) {
+            close(fd);
+            break;
+        }
+    signal(SIGXFSZ, SIG_IGN);
+}
+
 int main(int argc, char **argv)
 {
+    keep_standard_streams();
     blas_core_choose(argv);
     h5_own_exit();
     int code = run(argc, argv);

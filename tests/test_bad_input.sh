@@ -293,6 +293,22 @@ refuses 4 'row\.json: is a file where a folder is to be' report "$folder/row.jso
 refuses 2 'data bvh: unknown option --fpz; did you mean --fps' data bvh --motion "$folder/walk.npy" --out "$result.bvh" --fpz 3
 refuses 2 'mlcm data build --help' data build --nothing-like-it
 
+# --- closed streams, a limit of size ---------------------------------------------------------------------
+# Without standard error the log or the weights would be opened under its number, and the progress printed into them.
+"$mlcm" train vae --config "$folder/good.json" --cache "$result.one" --threads 1 >/dev/null 2>&1 </dev/null
+"$mlcm" train vae --config "$folder/good.json" --cache "$result.two" --threads 1 >&- 2>&- <&-
+[ $? = 4 ] || [ $? = 0 ]
+check $? "train without standard streams"
+# the last column is the seconds
+cut -d, -f1-6 "$result".one/vae-*.csv >"$folder/one.csv"
+cut -d, -f1-6 "$result".two/vae-*.csv >"$folder/two.csv"
+same "$folder/one.csv" "$folder/two.csv" "the log of a training without standard streams is another"
+rm -rf "$result".*
+(ulimit -f 4; exec "$mlcm" data joints --features "$folder/walk.npy" --out "$result.npy" >/dev/null 2>"$folder/err")
+[ $? = 4 ] && grep -q '^mlcm: .*result\.npy.*File too large' "$folder/err" && ! compgen -G "$result*" >/dev/null
+check $? "a limit of size: $(cat "$folder/err") $(compgen -G "$result*")"
+rm -f "$result"*
+
 # --- a full disk --------------------------------------------------------------------------------------
 # on_disk KIB PATTERN WORD…: with an empty disk of that size at $folder/disk the program says which file could not be
 # written and why, and leaves nothing unfinished there.
