@@ -255,6 +255,8 @@ static int find_typed(const cJSON *object, const char *path, cJSON_bool (*is)(co
     *node = json_find(object, path);
     if (!*node)
         return error_set(e, ERR_INPUT, "\"%s\" is missing; add %s", path, wanted);
+    if (!is(*node) && !*path)
+        return error_set(e, ERR_INPUT, "the document must be %s", wanted);
     if (!is(*node))
         return error_set(e, ERR_INPUT, "\"%s\" must be %s", path, wanted);
     return 0;

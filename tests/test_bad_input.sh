@@ -259,6 +259,7 @@ bad 3 'models\.1\.name.*models\.0' 's/"Decoded prior"/"VAE reconstruction"/'
 bad 3 'models\.1\.name.*real motions' 's/"Decoded prior"/"Real"/'
 bad 2 'pool' 's/"pool": 8/"pool": 64/'
 bad 3 'bad\.json' '$d'
+bad 3 'bad\.json: the document must be an object' '1s/.*/[]/; 2,$d'
 bad 3 'bad\.json' '1s/^/x/'
 bad 3 'bad\.json' '1,$d'
 bad 3 'seed' 's/"seed": 5/"seed": 5, "seed": 6/'
@@ -296,7 +297,7 @@ refuses 2 'mlcm data build --help' data build --nothing-like-it
 # --- closed streams, a limit of size ---------------------------------------------------------------------
 # Without standard error the log or the weights would be opened under its number, and the progress printed into them.
 "$mlcm" train vae --config "$folder/good.json" --cache "$result.one" --threads 1 >/dev/null 2>&1 </dev/null
-"$mlcm" train vae --config "$folder/good.json" --cache "$result.two" --threads 1 >&- 2>&- <&-
+"$mlcm" train vae --config "$folder/good.json" --cache "$result.two" --threads 1 >&- 2>&- </dev/null
 [ $? = 4 ] || [ $? = 0 ]
 check $? "train without standard streams"
 # the last column is the seconds
