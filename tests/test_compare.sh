@@ -151,11 +151,11 @@ refuses 3 "bad.json: schema \"mlcm-results-9\"" compare $table "$folder/bad.json
 changed '{ sub(/"mean":.*1e999/, ""); if (!n && sub(/"mean":.*/, "\"mean\": NaN,")) n = 1; print }' bad.json
 refuses 3 "bad.json" compare $table "$folder/bad.json"
 changed '{ if (!n && sub(/"mean":.*/, "\"mean\": 0.5,")) n = 1; print }' bad.json
-refuses 3 "bad.json: R_precision_top_1 of \"Real\": mean 0.5, but its 20 replications have 0.72" compare $table "$folder/bad.json"
+refuses 3 "bad.json: rows.0: metrics.0: mean is 0.5, which is no mean of its replications" compare $table "$folder/bad.json"
 changed '{ sub(/"model":.*"Decoded prior"/, "\"model\": \"VAE reconstruction\""); print }' bad.json
 refuses 3 "bad.json: row \"VAE reconstruction\" is there twice" compare $table "$folder/bad.json"
 changed '{ if (!n && sub(/"R_precision_top_2"/, "\"R_precision_top_1\"")) n = 1; print }' bad.json
-refuses 3 "bad.json: row \"Real\" has R_precision_top_1 twice" compare "$folder/bad.json" $table
+refuses 3 "bad.json: rows.0: metrics.1: R_precision_top_1 stands twice in this row" compare "$folder/bad.json" $table
 head -c 20000 $table >"$folder/bad.json"
 refuses 3 "bad.json" compare $table "$folder/bad.json"
 changed '{ if (!n && sub(/"direction":.*"up"/, "\"direction\": \"down\"")) n = 1; print }' turned.json
