@@ -12,7 +12,8 @@
 #
 #   EACH=3        places a kernel, drawn by a checksum of the place so that another run draws the same; 0: all
 #   ONLY=REGEX    kernels whose name matches
-#   LIMIT=120     seconds for each test of a mutant; one that takes longer is killed (it loops)
+#   RULE=REGEX    rules whose name matches: "barrier"
+#   LIMIT=60      seconds of processor time for each test of a mutant; one that takes longer is killed (it loops)
 #   AGAIN=1       run again the mutants that OUT/results.txt has as survived; without it what is there is not run again
 #   QUICK=1       without the second round, of all tests, for a mutant that the tests of its operations do not notice
 #   LIST=1        print the places and end
@@ -21,7 +22,7 @@
 set -u
 build=${1:-build}
 out=${2:-$build/mutants}
-each=${EACH:-3} limit=${LIMIT:-120}
+each=${EACH:-3} limit=${LIMIT:-60}
 equivalent=tests/mutants_equivalent.txt
 program=$build/test_cuda_host
 export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 OMP_WAIT_POLICY=passive
@@ -75,6 +76,8 @@ places() {
         text = name " " column " " by " " put " " $0
         h = 7
         for (i = 1; i <= length(text); i++) h = (h * 131 + ord[substr(text, i, 1)]) % 2147483647
+        i = seen[h]++                                  # the same in another line of the function
+        if (i) h = (h + i * 104729) % 2147483647
         print h, FILENAME, name, FNR, column, taken, by, put
     }
     function scan(from,   text, code, i, p, end) {
@@ -96,8 +99,8 @@ places() {
 
 # draw: of each function EACH places, in the order of their checksums.
 draw() {
-    sort -t $'\t' -k 2,3 -k 1,1n | awk -F '\t' -v each="$each" -v only="${ONLY:-.}" '
-        $3 ~ only { if ($3 != last) k = 0; last = $3; if (!each || k++ < each) print }'
+    sort -t $'\t' -k 2,3 -k 1,1n | awk -F '\t' -v each="$each" -v only="${ONLY:-.}" -v rule="${RULE:-.}" '
+        $3 ~ only && $7 ~ rule { if ($3 != last) k = 0; last = $3; if (!each || k++ < each) print }'
 }
 
 mutate() {      # FILE LINE COLUMN LENGTH PUT
@@ -116,6 +119,8 @@ touch "$out/results.txt"
 objects=("$build"/tests/test_cuda_host.o "$build"/tests/op_*.o "$build"/tests/device_pairs.o)
 libraries=$(pkg-config --libs openblas hdf5 gsl libcjson libcrypto liblzma libutf8proc zlib)
 includes=$(pkg-config --cflags openblas)
+linker=-Wl,-S
+command -v ld.gold >/dev/null && linker="-fuse-ld=gold -Wl,-S"
 flags="-std=c++20 -O0 -w -I$out/head -Itests/cuda_host -Iengine $includes"
 
 # What all kernels include, read once.
@@ -149,6 +154,8 @@ tests() {
     esac
 }
 
+under() { (ulimit -t "$limit" && exec "$out/now/program" "$1"); }
+
 # The verdict on the mutant in $out/now: killed, survived, or did not compile; and by what.
 try() {
     local file=$1 base others=() o t
@@ -158,14 +165,14 @@ try() {
         { echo "did not compile"; return; }
     for o in "$build"/cuda_host/engine/*.o "$build"/cuda_host/*.o; do [ "$(basename "$o")" = "$base.o" ] || others+=("$o"); done
     # shellcheck disable=SC2086
-    gcc -fopenmp -o "$out/now/program" "${objects[@]}" "${others[@]}" "$out/now/$base.o" "$build/libmlcm.a" $libraries -lm -lcmocka -lstdc++ \
+    gcc -fopenmp $linker -o "$out/now/program" "${objects[@]}" "${others[@]}" "$out/now/$base.o" "$build/libmlcm.a" $libraries -lm -lcmocka -lstdc++ \
         2>"$out/now/errors" || { echo "did not compile"; return; }
     for t in $(tests "$file"); do
-        MLCM_OP_FAMILIES="$(families "$file")" timeout "$limit" "$out/now/program" "$t" >"$out/now/output" 2>&1 </dev/null || { echo "killed by $t"; return; }
+        MLCM_OP_FAMILIES="$(families "$file")" under "$t" >"$out/now/output" 2>&1 </dev/null || { echo "killed by $t"; return; }
     done
     [ -z "${QUICK:-}" ] || { echo survived; return; }
     for t in test_values test_packed test_norms test_attention test_gradients test_repeats test_orders test_stacks; do
-        timeout "$limit" "$out/now/program" "$t" >"$out/now/output" 2>&1 </dev/null || { echo "killed by $t"; return; }
+        under "$t" >"$out/now/output" 2>&1 </dev/null || { echo "killed by $t"; return; }
     done
     echo survived
 }
@@ -173,6 +180,7 @@ try() {
 while IFS=$'\t' read -r sum file name line column length rule put; do
     text=$(sed -n "${line}p" "$file" | sed 's/^ *//')
     changed=$(mutate "$file" "$line" "$column" "$length" "$put" | sed -n "${line}p" | sed 's/^ *//')
+    [ "$changed" != ";" ] || changed="; | $(sed -n "$((line + 1))p" "$file" | sed 's/^ *//')"       # a line left out: the next one tells which
     key="$name: $changed"
     had=$(grep -F -- "$sum"$'\t' "$out/results.txt" | tail -n 1 | cut -f 2)
     if [ -n "$had" ] && ! { [ -n "${AGAIN:-}" ] && [ "$had" = survived ]; }; then continue; fi

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Everything that awaits a machine with a GPU, in the order of its worth:
 #
-#   scripts/on_device.sh OUT [BUILD]          (BUILD: build_cuda; made with `make CUDA=1` where nvcc is and it is not there)
+#   scripts/on_device.sh OUT [BUILD]          (BUILD: build_cuda; made with `make CUDA=1` where nvcc is and it lacks)
 #
 # Each step leaves OUT/STEP.log and its documents as soon as it ends, and a line in OUT/summary.txt: passed, failed or
 # skipped, seconds, why. A step that lacks what it needs is skipped, one that fails or takes too long stops no other.
@@ -45,7 +45,7 @@ step() {
         return
     fi
     if [ "$budget" != 0 ] && [ "$limit" -gt $((budget - SECONDS)) ]; then limit=$((budget - SECONDS)); fi
-    export -f "$3"
+    export -f "${3?}"
     timeout "$limit" bash -c "$3" >"$out/$name.log" 2>&1 </dev/null
     code=$?
     case $code in
@@ -55,7 +55,7 @@ step() {
     esac
 }
 
-if [ ! -x "$mlcm" ] && command -v nvcc >/dev/null; then
+if [ -z "${MLCM:-}" ] && { [ ! -x "$mlcm" ] || [ ! -x "$build/test_ops" ]; } && command -v nvcc >/dev/null; then
     echo "building $build"
     make CUDA=1 BUILD="$build" -j"$(nproc)" "$build/mlcm" "$build/test_ops" >"$out/build.log" 2>&1 || echo "make CUDA=1 failed: $(tail -n 1 "$out/build.log")" >&2
 fi

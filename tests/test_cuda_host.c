@@ -44,7 +44,7 @@ static void test_gradients(void **state)
     assert_int_equal(failures, 0);
 }
 
-/* Threads between two barriers, and blocks, in three orders: what depends on it gives other bits. */
+/* Threads between two barriers, and blocks, in each order: what depends on it gives other bits. */
 
 static void test_orders(void **state)
 {
@@ -53,23 +53,23 @@ static void test_orders(void **state)
         if (!op_wanted(c)) continue;
         struct device d;
         struct setup s;
-        struct outcome o[3];
+        struct outcome o[CUDA_HOST_ORDERS];
         size_t n, extras;
         open_fenced(&d);
         setup_make(&s, c, &n, &extras, &d);
-        for (int order = 0; order < 3; order++) {
+        for (int order = 0; order < CUDA_HOST_ORDERS; order++) {
             cuda_host_order(order);
             o[order] = run(&d, c, &s, 1, 1);
         }
         cuda_host_order(0);
-        for (int i = 1; i < 3; i++) {
+        for (int i = 1; i < CUDA_HOST_ORDERS; i++) {
             int same = !memcmp(&o[0].value, &o[i].value, sizeof o[0].value) &&
                        (!o[0].out || !memcmp(o[0].out, o[i].out, n * sizeof(float)));
             for (int k = 0; k < s.count; k++)
                 same &= !o[0].grad[k] || !memcmp(o[0].grad[k], o[i].grad[k], s.size[k] * sizeof(float));
             if (!same) fail_msg("%s, %s: order %d of threads gives other bits", c->family->name, c->shape, i);
         }
-        for (int i = 0; i < 3; i++) outcome_free(&o[i]);
+        for (int i = 0; i < CUDA_HOST_ORDERS; i++) outcome_free(&o[i]);
         setup_free(&s);
         device_close(&d);
     }

@@ -43,7 +43,7 @@ says '^device +skipped .*absent does not start'
 cat >"$folder/fake/mlcm" <<'END'
 #!/usr/bin/env bash
 case "$*" in
---version) echo "GPU a card that is not there" ;;
+--version) sleep "${SLOW:-0}"; echo "GPU a card that is not there" ;;
 verify*) echo "1 passed, 2 failed, 0 skipped"; exit 1 ;;
 *tuning*) sleep 30 ;;
 "data build"*bandai*) mkdir -p build && touch build/bandai.h5 ;;
@@ -64,11 +64,11 @@ says '^verify +failed .*exit code 1: 1 passed, 2 failed, 0 skipped$'
 says '^aits +passed'
 says '^table1 +passed .*a table on cuda$'
 says '^3 passed, 1 failed, 0 skipped$'
-BUDGET=2 ONLY="tuning" on 1 "$folder/results" "$folder/fake"
+BUDGET=8 ONLY="tuning" on 1 "$folder/results" "$folder/fake"
 says '^tuning +failed +[0-9]+ s  took longer than [0-9] s'
-printf '#!/bin/sh\nsleep 2\necho "[  SKIPPED ] test_cuda"\n' >"$folder/fake/test_ops"
+printf '#!/bin/sh\necho "[  SKIPPED ] test_cuda"\n' >"$folder/fake/test_ops"
 ONLY="ops" on 1 "$folder/results" "$folder/fake"
 says '^ops +failed'
-BUDGET=1 ONLY="ops table1" on 1 "$folder/results" "$folder/fake"
+SLOW=2 BUDGET=1 ONLY="ops table1" on 0 "$folder/results" "$folder/fake"
 says '^table1 +skipped .*the budget of 1 s is used up'
 finish

@@ -200,15 +200,22 @@ void block(dim3 threads, size_t dynamic)
     shared_taken = dynamic;
     for (int ended = 0; ended < count;) {
         int moved = 0, waiting = 0;
-        for (int i : sequence(count)) {
-            fiber &f = fibers[(size_t)i];
-            if (may_go(f, i)) {
-                enter(i);
-                moved++;
-                if (f.where == at::end) ended++;
+        std::vector<int> turn = sequence(count);
+        for (int begin = 0, end; begin < count; begin = end) {       /* all threads, or a warp as far as it comes */
+            end = order == CUDA_HOST_WARPS && begin + 32 < count ? begin + 32 : count;
+            for (int before = -1; before != moved;) {
+                before = moved;
+                for (int k = begin; k < end; k++) {
+                    fiber &f = fibers[(size_t)turn[(size_t)k]];
+                    if (!may_go(f, turn[(size_t)k])) continue;
+                    enter(turn[(size_t)k]);
+                    moved++;
+                    if (f.where == at::end) ended++;
+                }
+                if (order != CUDA_HOST_WARPS) break;
             }
-            if (f.where == at::barrier) waiting++;
         }
+        for (const fiber &f : fibers) waiting += f.where == at::barrier;
         if (ended < count && waiting == count - ended) {
             for (fiber &f : fibers)
                 if (f.where == at::barrier) f.where = at::ready;

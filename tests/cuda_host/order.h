@@ -6,8 +6,9 @@
 extern "C" {
 #endif
 
-/* The order of threads between two barriers, and of blocks. */
-enum cuda_host_order { CUDA_HOST_FORWARD, CUDA_HOST_BACKWARD, CUDA_HOST_SHUFFLED };
+/* The order of threads between two barriers, and of blocks. WARPS: a warp goes on through its shuffles to the next barrier
+ * before another one begins. */
+enum cuda_host_order { CUDA_HOST_FORWARD, CUDA_HOST_BACKWARD, CUDA_HOST_SHUFFLED, CUDA_HOST_WARPS, CUDA_HOST_ORDERS };
 void cuda_host_order(int order);
 /* Allocations of device and pinned memory that live. */
 long cuda_host_allocations(void);
