@@ -328,13 +328,28 @@ int chain_alone(const struct chain *c, const char *path, struct file_lock *l, st
     return file_lock(l, name, 1, e);
 }
 
+void chain_leftovers(const char *path)
+{
+    char lock_path[1200], state[1200];
+    struct file_lock lock;
+    struct error ignored;
+    snprintf(lock_path, sizeof lock_path, "%.1100s.lock", path);
+    snprintf(state, sizeof state, "%.1100s.state", path);
+    if (!file_exists(lock_path) && !file_exists(state)) return;
+    if (file_lock(&lock, lock_path, 0, &ignored)) return;      /* somebody is at work there, or may write and we may not */
+    remove(state);
+    file_unlock(&lock);
+}
+
 /* Trains the stage unless another process did so meanwhile: two would write the same state file. */
 static int train_alone(struct chain *c, enum stage_kind stage, const char *path, struct error *e)
 {
     struct file_lock lock;
     int rc = chain_alone(c, path, &lock, e);
-    if (!rc && !model_fits(path, c->fingerprint[stage])) rc = train_stage(c, stage, path, e);
+    int fits = !rc && model_fits(path, c->fingerprint[stage]);
+    if (!rc && !fits) rc = train_stage(c, stage, path, e);
     file_unlock(&lock);
+    if (fits) chain_leftovers(path);
     return rc;
 }
 
@@ -362,6 +377,8 @@ int chain_need(struct chain *c, enum stage_kind stage, struct error *e)
         if (stage > STAGE_MLD && !rc) rc = chain_need(c, STAGE_VAE, e);
         if (!rc) rc = train_alone(c, stage, path, e);
         if (rc) return rc;
+    } else {
+        chain_leftovers(path);
     }
     snprintf(c->model[stage], sizeof c->model[stage], "%s", path);
     return 0;

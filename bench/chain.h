@@ -66,6 +66,9 @@ void chain_close(struct chain *c);
 int chain_need(struct chain *c, enum stage_kind stage, struct error *e);
 /* Takes the lock of a file in the cache, which several processes may share, and says so when it must wait. */
 int chain_alone(const struct chain *c, const char *path, struct file_lock *l, struct error *e);
+/* Removes the lock and the state beside a finished file of the cache that a process left when it was killed between writing the
+ * file and tidying up. Where another process holds the lock nothing is done. */
+void chain_leftovers(const char *path);
 /* What a run would do: which stages are trained, which would be. */
 int chain_report(struct chain *c, FILE *out, struct error *e);
 /* "control", whatever the variant. */

@@ -1,5 +1,6 @@
 #include "sweep_pool.h"
 #include "../engine/file.h"
+#include "chain.h"
 #include "progress.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -105,6 +106,7 @@ int sweep_pool(const struct sweep *s, const struct sweep_options *o, const struc
     for (int i = 0; i < count; i++) {
         outcomes[runs[i]].state = places[runs[i]].done ? SWEEP_DONE : SWEEP_MISSING;
         done += places[runs[i]].done;
+        if (places[runs[i]].done) chain_leftovers(places[runs[i]].path);
     }
     while (next < count && places[runs[next]].done) next++;
     if (!rc && o->jobs > 1 && count - done > 1) {

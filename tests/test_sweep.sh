@@ -122,9 +122,15 @@ sed 's/{"protocol/{"lcm.guidance": 4, "protocol/' "$folder/sweep.json" >"$folder
 mkdir "$folder/two"
 cp "$folder"/one/{evaluator,vae,mld,lcm}-*.h5 "$folder/two"
 before=$(ls "$folder"/two/lcm-*.h5)
+# what a process leaves that is killed after it wrote a model and before it tidied up
+for model in "$folder"/two/{evaluator,vae}-*.h5; do touch "$model.lock" "$model.state"; done
 runs 0 sweep --config "$folder/guidance.json" --cache "$folder/two" --out "$folder/out_guidance" --cell 1 --jobs 2 --quiet
 [ "$before" = "$(ls "$folder"/two/lcm-*.h5)" ] && [ "$(ls "$folder"/two/sweep-*.json | wc -l)" = 2 ] && [ ! -e "$folder/out_guidance/small.json" ]
 check $? "--cell with another guidance: not two documents from the same models"
+for document in "$folder"/two/sweep-*.json; do touch "$document.lock"; done
+runs 0 sweep --config "$folder/guidance.json" --cache "$folder/two" --out "$folder/out_guidance" --cell 1 --jobs 2 --quiet
+[ -z "$(find "$folder/two" -name '*.lock' -o -name '*.state')" ]
+check $? "what a killed process left beside finished files stays: $(cd "$folder/two" && echo *.lock *.state)"
 
 # --- several processes, killed at random moments ------------------------------------------------
 # What a kill leaves is only the cache; each start goes a little further.
