@@ -10,6 +10,7 @@
 void openblas_set_num_threads(int count);
 
 enum { SLOTS = 64, HUGE_PAGE = 1 << 21, LARGE = 1 << 23 };
+static const size_t BLAS_BUFFER = (size_t)128 << 20;
 struct cpu_state {
     struct {
         float *memory;
@@ -97,12 +98,23 @@ static void cpu_close(struct device *d)
     free(s);
 }
 
+/* OpenBLAS takes a buffer for each thread at its first product and, where it is refused, asks again without end. */
+static int blas_buffers_fit(int threads)
+{
+    void *p = malloc((size_t)threads * BLAS_BUFFER);
+    free(p);
+    return p != NULL;
+}
+
 int device_open_cpu(struct device *d, int threads, struct error *e)
 {
+    if (threads <= 0) threads = omp_get_num_procs();
+    if (!blas_buffers_fit(threads > SLOTS ? SLOTS : threads))
+        return error_set(e, ERR_ENV, "no memory for OpenBLAS's buffers, %zu MiB for each of %d threads; raise the limit (ulimit -v) or give fewer --threads",
+                         BLAS_BUFFER >> 20, threads > SLOTS ? SLOTS : threads);
     struct cpu_state *state = calloc(1, sizeof *state);
     if (!state) return error_memory(e, "the CPU device");
     openblas_set_num_threads(1);
-    if (threads <= 0) threads = omp_get_num_procs();
     *d = (struct device){
         .name = "cpu",
         .threads = threads > SLOTS ? SLOTS : threads,

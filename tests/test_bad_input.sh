@@ -310,6 +310,13 @@ rm -rf "$result".*
 check $? "a limit of size: $(cat "$folder/err") $(compgen -G "$result*")"
 rm -f "$result"*
 
+# Without memory for its buffers OpenBLAS would ask for them without end. (Sanitizers need more than this to start.)
+if (ulimit -v 500000 && exec timeout 20 "$mlcm" --help >/dev/null 2>&1); then
+    (ulimit -v 500000; exec timeout 20 "$mlcm" time --config bench/experiments/paper_size.json --random-weights --threads 8 >/dev/null 2>"$folder/err")
+    [ $? = 4 ] && grep -q "memory for OpenBLAS's buffers" "$folder/err"
+    check $? "a limit of memory: $(cat "$folder/err")"
+fi
+
 # --- a full disk --------------------------------------------------------------------------------------
 # on_disk KIB PATTERN WORD…: with an empty disk of that size at $folder/disk the program says which file could not be
 # written and why, and leaves nothing unfinished there.
