@@ -72,7 +72,7 @@ done
 same "$whole" "$folder/kept.h5" "bench trained control again"
 
 # --- other signals, and mistakes ---------------------------------------------------------------------
-experiment_with "$folder/spatial.json" ', "pattern": "spatial", "joints": [0, 15], "density": 5, "kind": "mask", "loss": "smooth_l1", "metric": 1, "steps": 3' 's/"steps": 60, //'
+experiment_with "$folder/spatial.json" ', "pattern": "spatial", "joints": [0, 15], "density": 5, "kind": "mask", "loss": "smooth_l1", "metric": 1, "steps": 3, "warmup": 1' 's#"steps": 60, "warmup": 5, ##'
 train_control "$folder/spatial.json" "$folder/one" 1
 check $? "train control with spatial signals: $(cat "$folder/err")"
 experiment_with "$folder/unknown.json" ', "joints": [0, 22]'
