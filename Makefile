@@ -147,36 +147,36 @@ replays: $(FUZZ_SRC:tests/fuzz/fuzz_%.c=$(BUILD)/replay_%)
 # In a make of its own: the flags above come from packages that may be missing now.
 test:
 	@scripts/install.sh
-	@$(PARALLEL) tests
+	+@$(PARALLEL) tests
 	@scripts/run_tests.sh $(BUILD)
 
 SANITIZE = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
 asan:
 	@scripts/install.sh
-	@$(PARALLEL) tests BUILD=build/asan CFLAGS="$(SANITIZE)"
+	+@$(PARALLEL) tests BUILD=build/asan CFLAGS="$(SANITIZE)"
 	@scripts/run_tests.sh build/asan
 
 # Needs clang with libFuzzer. One target: make fuzz TARGET=pickle SECONDS=60
 fuzz:
-	@$(PARALLEL) $(if $(TARGET),$(TARGET:%=build/fuzz/fuzz_%),fuzzers) BUILD=build/fuzz CC=clang ARCH=x86-64-v3 \
+	+@$(PARALLEL) $(if $(TARGET),$(TARGET:%=build/fuzz/fuzz_%),fuzzers) BUILD=build/fuzz CC=clang ARCH=x86-64-v3 \
 	  CFLAGS="-w $(SANITIZE) -fsanitize=fuzzer-no-link"
 	@scripts/fuzz_all.sh $(or $(SECONDS),600) $(TARGET)
 
 fuzz-replay:
 	@scripts/install.sh
-	@$(PARALLEL) replays BUILD=build/asan CFLAGS="$(SANITIZE)"
+	+@$(PARALLEL) replays BUILD=build/asan CFLAGS="$(SANITIZE)"
 	@scripts/fuzz_replay.sh build/asan $(TARGET)
 
 # With the procedural set and the small models that come along: no download.
 bench reproduce-default:
 	@scripts/install.sh
-	@$(PARALLEL) all
+	+@$(PARALLEL) all
 	@MODE=$(@:%-default=%) BUILD=$(BUILD) scripts/bench_default.sh
 
 bench-bandai reproduce-bandai:
 	@scripts/install.sh
-	@$(PARALLEL) all
+	+@$(PARALLEL) all
 	@MODE=$(@:%-bandai=%) BUILD=$(BUILD) scripts/bench_bandai.sh
 
 # For a machine without compiler and libraries; see scripts/portable.sh.

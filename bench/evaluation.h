@@ -10,8 +10,8 @@
 /* The metrics of one replication of one row; absent ones are NAN. */
 enum measure {
     M_TOP1, M_TOP2, M_TOP3, M_ANY1, M_ANY2, M_ANY3, M_DISTINCT1, M_DISTINCT2, M_DISTINCT3, M_FID, M_KID, M_DISTANCE,
-    M_DIVERSITY, M_MULTIMODALITY,
-    /* motion control: only in experiments that have it */
+    M_DIVERSITY, M_MULTIMODALITY, /* further metrics of embeddings go here */
+    /* motion control: from here on kept only in experiments that have it */
     M_TRAJECTORY_20, M_TRAJECTORY_50, M_LOCATION_20, M_LOCATION_50, M_KEYPOINTS, M_SKATING, M_COUNT
 };
 enum { M_CONTROL = M_TRAJECTORY_20 };

@@ -227,7 +227,8 @@ static int place(const struct set *s, const struct items *items, const char *spl
         if (x->item < 0)
             x->item = item_of_caption(items, caption, taken, &x->caption);
         if (x->item < 0)
-            return error_set(e, ERR_INPUT, "%s/%s: no clip of split %s has the caption \"%.80s\"; real motions to compare with are missing",
+            return error_set(e, ERR_INPUT, "%s/%s: no clip of split %s has the caption \"%.80s\", so there is no real motion to compare with; "
+                             "take captions of the split (mlcm bench --export writes them), or another with --split",
                              folder, x->stem, split, caption);
     } else
         return error_set(e, ERR_INPUT, "%s/%s: no clip of the set has this name, and there is no caption; write it to %s.txt or give --captions",

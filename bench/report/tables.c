@@ -27,7 +27,7 @@ static void put_header(const struct table_column *c, FILE *out)
     html_print(out, "<th scope=\"col\" data-first=\"%s\" title=\"%s\">%s", m->direction == DIRECTION_UP ? "descending" : "ascending",
                direction_words(m->direction), m->title);
     if (*m->unit) html_print(out, ", %s", m->unit);
-    html_print(out, " <span aria-hidden=\"true\">%s</span><span class=\"hidden\">, %s</span></th>", table_arrow(m->direction),
+    html_print(out, "&nbsp;<span aria-hidden=\"true\">%s</span><span class=\"hidden\">, %s</span></th>", table_arrow(m->direction),
                direction_words(m->direction));
 }
 
