@@ -126,7 +126,7 @@ refuses 3 "$first.npy: not a usable .npy array" eval --motions "$broken" "${comm
 start_broken; mv "$broken/$first.npy" "$broken/no_such_clip.npy"
 refuses 3 "no_such_clip: no clip of the set has this name" eval --motions "$broken" "${common[@]}"
 start_broken; mv "$broken/$first.npy" "$broken/no_such_clip.npy"; echo "a caption that no clip has" >"$broken/no_such_clip.txt"
-refuses 3 "take captions of the split (mlcm bench --export writes them)" eval --motions "$broken" "${common[@]}"
+refuses 3 "take captions of the split" eval --motions "$broken" "${common[@]}"
 start_broken; echo "a caption that no clip has" >"$broken/$first.txt"
 refuses 3 "is none of the captions of clip" eval --motions "$broken" "${common[@]}"
 start_broken; cp "$broken/$first.npy" "$broken/${first}_0.npy"
