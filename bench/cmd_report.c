@@ -38,7 +38,7 @@ int cmd_report(int argc, char **argv)
         limited += r.items[i].results.protocol.limit > 0;
     }
     if (!rc) {
-        printf("%s/index.html: %d documents", out, r.count);
+        printf("%s/index.html: %d document%s", out, r.count, r.count == 1 ? "" : "s");
         if (limited) printf(" (%d of limited runs)", limited);
         printf(", %d moving clips, %d plots\n", moving, plots);
         if (r.skipped && !quiet) fprintf(stderr, "mlcm: %d other JSON files were left out\n", r.skipped);
