@@ -101,9 +101,9 @@ static void cpu_close(struct device *d)
 /* OpenBLAS takes a buffer for each thread at its first product and, where it is refused, asks again without end. */
 static int blas_buffers_fit(int threads)
 {
-    void *p = malloc((size_t)threads * BLAS_BUFFER);
-    free(p);
-    return p != NULL;
+    size_t size = (size_t)threads * BLAS_BUFFER;
+    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return p != MAP_FAILED && !munmap(p, size);
 }
 
 int device_open_cpu(struct device *d, int threads, struct error *e)
