@@ -297,9 +297,16 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static int train_stage(struct chain *c, enum stage_kind stage, const char *path, struct error *e)
+/* Of a finished file. */
+static void forget_state(const char *path)
 {
     char state[1200];
+    snprintf(state, sizeof state, "%.1100s.state", path);
+    remove(state);
+}
+
+static int train_stage(struct chain *c, enum stage_kind stage, const char *path, struct error *e)
+{
     int rc;
     double start = now();
     switch (stage) {
@@ -311,8 +318,6 @@ static int train_stage(struct chain *c, enum stage_kind stage, const char *path,
     }
     if (rc) return rc;
     c->seconds[stage] = now() - start;
-    snprintf(state, sizeof state, "%s.state", path);
-    remove(state);
     return 0;
 }
 
@@ -337,7 +342,7 @@ void chain_leftovers(const char *path)
     snprintf(state, sizeof state, "%.1100s.state", path);
     if (!file_exists(lock_path) && !file_exists(state)) return;
     if (file_lock(&lock, lock_path, 0, &ignored)) return;      /* somebody is at work there, or may write and we may not */
-    remove(state);
+    forget_state(path);
     file_unlock(&lock);
 }
 
@@ -346,10 +351,9 @@ static int train_alone(struct chain *c, enum stage_kind stage, const char *path,
 {
     struct file_lock lock;
     int rc = chain_alone(c, path, &lock, e);
-    int fits = !rc && model_fits(path, c->fingerprint[stage]);
-    if (!rc && !fits) rc = train_stage(c, stage, path, e);
+    if (!rc && !model_fits(path, c->fingerprint[stage])) rc = train_stage(c, stage, path, e);
+    if (!rc) forget_state(path);
     file_unlock(&lock);
-    if (fits) chain_leftovers(path);
     return rc;
 }
 

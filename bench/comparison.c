@@ -44,27 +44,6 @@ const struct compared *comparison_find(const struct comparison *c, const char *m
 
 /* --- documents that can be compared ------------------------------------------------------------- */
 
-static int check_row(const struct results_row *row, struct error *e)
-{
-    for (int i = 0; i < row->nmetrics; i++) {
-        const struct results_metric *m = &row->metrics[i];
-        for (int k = 0; k < i; k++)
-            if (!strcmp(row->metrics[k].name, m->name))
-                return error_set(e, ERR_INPUT, "row \"%.60s\" has %s twice; leave one", row->model, m->name);
-        if (!m->nreplications)
-            continue;
-        double mean = 0, size = 0;
-        for (int k = 0; k < m->nreplications; k++) {
-            mean += m->replications[k] / m->nreplications;
-            size = fmax(size, fabs(m->replications[k]));
-        }
-        if (!isfinite(mean) || fabs(mean - m->mean) > 1e-6 * size)
-            return error_set(e, ERR_INPUT, "%s of \"%.60s\": mean %g, but its %d replications have %g; the document was changed",
-                             m->name, row->model, m->mean, m->nreplications, mean);
-    }
-    return 0;
-}
-
 static int check_document(const struct results *r, const char *name, struct error *e)
 {
     int status = 0;
@@ -72,8 +51,6 @@ static int check_document(const struct results *r, const char *name, struct erro
         for (int k = 0; k < i && !status; k++)
             if (!strcmp(r->rows[k].model, r->rows[i].model))
                 status = error_set(e, ERR_INPUT, "row \"%.60s\" is there twice; rows are matched by name", r->rows[i].model);
-        if (!status)
-            status = check_row(&r->rows[i], e);
     }
     return status ? error_prefix(e, "%s", name) : 0;
 }

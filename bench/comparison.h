@@ -74,8 +74,8 @@ struct comparison {
     int verdicts[VERDICT_COUNT];
 };
 
-/* Fills c, which comparison_free gives back. ERR_INPUT for a document with a row or metric twice, or with a mean
- * that is not that of its replications; name_a and name_b are the files in its message. */
+/* Fills c, which comparison_free gives back. ERR_INPUT for a document with a row twice; name_a and name_b are the files
+ * in its message. Metrics and their means are sound in what results_read or results_add_metric made. */
 int comparison_make(const struct results *a, const char *name_a, const struct results *b, const char *name_b,
                     const struct comparison_rule *rule, struct comparison *c, struct error *e);
 void comparison_free(struct comparison *c);

@@ -166,19 +166,18 @@ static int read_model(struct results *r, const cJSON *o, struct error *e)
     return results_add_model(r, &m, e);
 }
 
-/* A mean lies among the values that it is the mean of, but for rounding. */
+/* A document that was written by hand or changed says so by a mean that is not that of its replications. */
 static int check_mean(const struct results_metric *m, struct error *e)
 {
-    double low = m->mean, high = m->mean;
-    for (int i = 0; i < m->nreplications; i++) {
-        low = i && low < m->replications[i] ? low : m->replications[i];
-        high = i && high > m->replications[i] ? high : m->replications[i];
+    double mean = 0, size = 0;
+    for (int k = 0; k < m->nreplications; k++) {
+        mean += m->replications[k] / m->nreplications;
+        size = fmax(size, fabs(m->replications[k]));
     }
-    double rounding = 1e-6 * (fabs(low) > fabs(high) ? fabs(low) : fabs(high)) + 1e-12;
-    if (m->mean < low - rounding || m->mean > high + rounding)
-        return error_set(e, ERR_INPUT, "mean is %g, which is no mean of its replications, %g to %g; the document was changed, write it anew",
-                         m->mean, low, high);
-    return 0;
+    if (!m->nreplications || fabs(mean - m->mean) <= 1e-6 * size)
+        return 0;
+    return error_set(e, ERR_INPUT, "%s: mean %g, but its %d replications have %g; the document was changed, write it anew", m->name, m->mean,
+                     m->nreplications, mean);
 }
 
 /* The metric becomes part of the row, which frees it, also when reading fails. */

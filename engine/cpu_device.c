@@ -109,15 +109,16 @@ static int blas_buffers_fit(int threads)
 int device_open_cpu(struct device *d, int threads, struct error *e)
 {
     if (threads <= 0) threads = omp_get_num_procs();
-    if (!blas_buffers_fit(threads > SLOTS ? SLOTS : threads))
-        return error_set(e, ERR_ENV, "no memory for OpenBLAS's buffers, %zu MiB for each of %d threads; raise the limit (ulimit -v) or give fewer --threads",
-                         BLAS_BUFFER >> 20, threads > SLOTS ? SLOTS : threads);
+    if (threads > SLOTS) threads = SLOTS;
+    if (!blas_buffers_fit(threads))
+        return error_set(e, ERR_ENV, "no memory for OpenBLAS's buffers, %zu MiB for each of %d threads; raise the limit (ulimit -v) or take fewer threads",
+                         BLAS_BUFFER >> 20, threads);
     struct cpu_state *state = calloc(1, sizeof *state);
     if (!state) return error_memory(e, "the CPU device");
     openblas_set_num_threads(1);
     *d = (struct device){
         .name = "cpu",
-        .threads = threads > SLOTS ? SLOTS : threads,
+        .threads = threads,
         .state = state,
         .arena_floats = 1 << 22,
         .open_lane = cpu_open_lane,

@@ -151,7 +151,7 @@ refuses 3 "bad.json: schema \"mlcm-results-9\"" compare $table "$folder/bad.json
 changed '{ sub(/"mean":.*1e999/, ""); if (!n && sub(/"mean":.*/, "\"mean\": NaN,")) n = 1; print }' bad.json
 refuses 3 "bad.json" compare $table "$folder/bad.json"
 changed '{ if (!n && sub(/"mean":.*/, "\"mean\": 0.5,")) n = 1; print }' bad.json
-refuses 3 "bad.json: rows.0: metrics.0: mean is 0.5, which is no mean of its replications" compare $table "$folder/bad.json"
+refuses 3 "bad.json: rows.0: metrics.0: R_precision_top_1: mean 0.5, but its 20 replications have 0.72" compare $table "$folder/bad.json"
 changed '{ sub(/"model":.*"Decoded prior"/, "\"model\": \"VAE reconstruction\""); print }' bad.json
 refuses 3 "bad.json: row \"VAE reconstruction\" is there twice" compare $table "$folder/bad.json"
 changed '{ if (!n && sub(/"R_precision_top_2"/, "\"R_precision_top_1\"")) n = 1; print }' bad.json

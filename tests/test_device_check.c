@@ -36,17 +36,23 @@ static void open_two(struct device d[2])
     assert_int_equal(device_lane(&d[1], &d[0], NULL), 0);
 }
 
-static void test_released(void **state)
+/* Three pieces of a device and its lane. */
+static void take_three(struct device d[2], float *x[3])
 {
-    struct device d[2];
-    char text[200];
-    (void)state;
-    open_two(d);
-    float *x[3];
     for (int i = 0; i < 3; i++) {
         x[i] = d[i % 2].alloc(&d[i % 2], 10);
         assert_non_null(x[i]);
     }
+}
+
+static void test_released(void **state)
+{
+    struct device d[2];
+    float *x[3];
+    char text[200];
+    (void)state;
+    open_two(d);
+    take_three(d, x);
     for (int i = 0; i < 3; i++) d[0].release(&d[0], x[i]);
     closing(d, 2, text, sizeof text);
     assert_string_equal(text, "");
@@ -55,14 +61,11 @@ static void test_released(void **state)
 static void test_kept(void **state)
 {
     struct device d[2];
+    float *x[3];
     char text[200];
     (void)state;
     open_two(d);
-    float *x[3];
-    for (int i = 0; i < 3; i++) {
-        x[i] = d[i % 2].alloc(&d[i % 2], 10);
-        assert_non_null(x[i]);
-    }
+    take_three(d, x);
     d[0].release(&d[0], x[1]);
     struct device lane = d[0], last = d[1];
     closing(&lane, 1, text, sizeof text);
